@@ -1,0 +1,1 @@
+"""Scores and targets → `Verdict`: statistics, targets, guards, limits, scorecard. NumPy only, pure."""

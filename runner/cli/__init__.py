@@ -1,0 +1,1 @@
+"""click commands, one file a group, loaded lazily; no logic."""

@@ -1,0 +1,96 @@
+"""What an engine offers to the steps. Knows no MLX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from runner.samples.sample import Completion, Sample
+from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
+
+Event = dict[str, Any]
+"""A progress event, JSON-able: {"event": "update", "done": 12, "total": 90, "loss": 0.41, "learning_rate": 2e-5,
+"tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}."""
+
+OnEvent = Callable[[Event], None]
+ShouldStop = Callable[[], bool]
+"""Asked between micro-batches; True means: save a checkpoint and raise `InterruptedRunError`."""
+
+
+@dataclass(frozen=True)
+class TuneRequest:
+    """One LoRA tuning. Image paths of samples are relative to `root`."""
+
+    train: tuple[Sample, ...]
+    valid: tuple[Sample, ...]
+    lora: LoraSpec
+    train_spec: TrainSpec
+    seed: int
+    stream: str  # the step's id: random streams are derived from (seed, stream, purpose, update)
+    root: Path
+    checkpoint_folder: Path  # resumable state; a finished run leaves nothing there
+    micro_batch: int
+    grad_checkpoint: bool
+    start_adapter: Path | None = None
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """What a tuning did. The adapter folder was written to `out` in the packages' official format."""
+
+    adapter_digest: str  # of the tensors, by content
+    updates: int
+    epochs: float
+    trained_tokens: int  # supervised tokens
+    trainable_parameters: int
+    matched_modules: int
+    final_train_loss: float
+    valid_losses: tuple[tuple[int, float], ...]  # (update, loss)
+    history: tuple[dict[str, float], ...]  # one row an update: update, loss, learning_rate, grad_norm, tokens, seconds
+    peak_memory_bytes: int  # MLX's own peak
+    seconds: float
+    resumed_from_update: int
+    paths_taken: dict[str, str] = field(default_factory=dict)  # fast path → "on" or why it is off
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """Answer every sample's prompt. `adapter` is a folder or None for the base model."""
+
+    samples: tuple[Sample, ...]
+    adapter: Path | None
+    settings: GenerateSpec
+    seed: int
+    stream: str
+    root: Path
+    consistency: bool = False  # also answer a seeded subset with sampling
+    determinism: bool = False  # also answer a seeded subset a second time, greedily
+
+
+@dataclass(frozen=True)
+class GenerateResult:
+    completions: tuple[Completion, ...]  # in the samples' order, then repeats
+    peak_memory_bytes: int
+    seconds: float
+    paths_taken: dict[str, str] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """One loaded base model. Adapters are swapped on it; every call leaves the base as it was."""
+
+    def tune(self, request: TuneRequest, out: Path, *, on_event: OnEvent, should_stop: ShouldStop) -> TuneResult:
+        """Train an adapter into the folder `out`.
+
+        Raises:
+            InvalidError: no module matched, a row's answer would be cut, no supervised token.
+            StepError: NaN or Inf in loss or gradients, with the row ids.
+            InterruptedRunError: `should_stop` said so; a checkpoint was written.
+        """
+
+    def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
+        """Answer every sample. Batched answers equal one-by-one answers."""
+
+    def close(self) -> None:
+        """Free the model's memory."""

@@ -1,0 +1,1 @@
+"""What this machine is: package versions, backend, chip, BLAS. Knows no MLX."""

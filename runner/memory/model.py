@@ -1,0 +1,30 @@
+"""Memory as values: a forecast by phase, and what the guard saw. All in bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Predicted peak of MLX's allocations in one phase (load, tune, validation, generation)."""
+
+    phase: str
+    peak_bytes: int
+    static_bytes: int  # weights, optimizer state and caches that stay
+    basis: str  # "trace" or "rehearsal", and the configuration it was made for
+    details: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """What the guard saw of one process tree while one step ran."""
+
+    peak_bytes: int
+    samples: int
+    interval_seconds: float
+    gaps: int  # pauses longer than three intervals
+    limit_bytes: int | None
+    crossed: bool
+    events: tuple[str, ...] = ()
+    timeline: tuple[tuple[float, int], ...] = ()  # (seconds since the step began, bytes), thinned out

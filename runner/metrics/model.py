@@ -1,0 +1,43 @@
+"""What every metric is: `MetricInfo` says how to read it, `Scores` holds its values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class MetricInfo:
+    """How a metric is read, known without importing its implementation."""
+
+    name: str
+    direction: str  # higher | lower | none
+    kind: str  # quality | operation
+    low: float | None = None  # range; None is open
+    high: float | None = None
+    unit: str = ""  # "" (a share of one) | characters | tokens | percent | errors per character …
+    needs: tuple[str, ...] = ()  # reference, facts, repeats, upstream
+    version: int = 1
+    title: str = ""
+    module: str = ""  # runner.metrics.<module> holds `measure`
+
+    @property
+    def signature(self) -> str:
+        """What must be equal for two values to be comparable; options are appended by `Scores`."""
+        return f"{self.name}|v{self.version}"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One metric over the samples of one evaluation in one arm (before, after, …).
+
+    `value` is the aggregate; `values` one score a sample; `statistics` one row of sufficient statistics a sample, so
+    that any resample's aggregate is a function of the rows' sum. Where `statistics` is empty, rows are (score, 1) and
+    the aggregate is their mean.
+    """
+
+    metric: str  # MetricSpec.id
+    signature: str
+    value: float
+    sample_ids: tuple[str, ...]
+    values: tuple[float, ...]
+    statistics: tuple[tuple[float, ...], ...] = ()

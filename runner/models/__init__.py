@@ -1,0 +1,1 @@
+"""Checkpoints: facts of config.json, vetting of a folder, getting it from the hub, the lock."""

@@ -1,0 +1,55 @@
+"""`Step` and `Plan`: what a campaign does, in order, and why each step runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work. All that it reads of the spec is `params` (plain JSON data), so its key holds all of it."""
+
+    id: str  # "tune/qwen-lora"
+    kind: str  # prepare | tune | generate | score | rehearse
+    params: dict[str, Any]
+    needs: dict[str, str] = field(default_factory=dict)  # role → step id whose outputs are read
+    files: tuple[str, ...] = ()  # project files and folders that are read, beside the outputs of `needs`
+    group: str = ""  # the model whose process runs it; "" needs no model
+    title: str = ""
+    spec_key: tuple[str | int, ...] = ()  # where in the spec it comes from
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a step runs.
+
+    `code` is one of first, forced, spec, input, code, environment, upstream, output-missing, output-corrupt,
+    incomplete.
+    """
+
+    code: str
+    text: str
+    location: str = ""  # specs/ticket019.yaml:12
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    step: Step
+    action: str  # run | cached | upstream (its key is known when its parents have run)
+    key: str = ""
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    campaign: str
+    spec_path: str
+    steps: tuple[PlannedStep, ...]
+    recipe_digest: str
+    policy_digest: str
+
+    @property
+    def to_run(self) -> tuple[PlannedStep, ...]:
+        """The steps that are not cached."""
+        return tuple(s for s in self.steps if s.action != "cached")

@@ -1,0 +1,1 @@
+"""`Record`: schema, versions, upgrades, the ticket's field names."""

@@ -1,0 +1,1 @@
+"""`init`, `migrate`, `fmt`, `data import`."""

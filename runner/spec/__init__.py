@@ -1,0 +1,1 @@
+"""YAML text → `Spec`: strict loader with positions, schema as data, resolving, diagnostics."""

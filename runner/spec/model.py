@@ -1,0 +1,255 @@
+"""The resolved campaign as frozen values: what `spec` makes and every room above reads.
+
+Paths are POSIX texts relative to the project's root; sizes are bytes, durations seconds, shares fractions of one.
+Every field is filled: defaults were applied when the document was resolved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Key = tuple[str | int, ...]  # a place in the document: ("tunes", "qwen-lora", "lora", "rank")
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a value was written. Lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True)
+class Metadata:
+    name: str
+    title: str = ""
+    description: str = ""
+    owner: str = ""
+    priority: str = ""
+    language: str = "en"  # en | ko
+    depends_on: tuple[DependsOn, ...] = ()
+
+
+@dataclass(frozen=True)
+class DependsOn:
+    campaign: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Limits:
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    wall_time_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    id: str
+    family: str  # qwen3_vl | llama | any model_type that the packages load
+    path: str  # folder relative to the project's root, or a hub id
+    revision: str = "main"
+    dtype: str = "auto"  # auto | float32 | bfloat16 | float16 | stored; auto is what is fast on the backend
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    id: str
+    path: str  # folder
+    format: str = "auto"  # auto | jsonl | csv | parquet | images
+    revision: str = ""
+    splits: dict[str, str] = field(default_factory=dict)  # train, valid, test → file name in the folder
+    prompt: str = ""  # template: `{column}` is replaced; "" where rows bring `prompt` or `messages`
+    system: str = ""
+    id_column: str = "id"
+    image: str = ""  # column of the image path(s); "" for text
+    reference: str = "reference"
+    facts: str = ""
+    cluster_by: str = ""
+    allow_overlap: str = ""  # the reason; "" means overlap of splits is an error
+
+
+@dataclass(frozen=True)
+class LoraSpec:
+    type: str = "lora"  # lora | dora | rslora
+    rank: int = 8
+    alpha: float = 16.0
+    dropout: float = 0.0
+    target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    num_layers: int | None = None  # the last n layers; None is all
+    vision: bool = False  # also on the vision tower's modules of these names
+
+    @property
+    def scale(self) -> float:
+        """What the low-rank product is multiplied by: alpha / rank (Hu et al. 2021), rslora alpha / sqrt(rank)."""
+        return self.alpha / (self.rank**0.5 if self.type == "rslora" else self.rank)
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    optimizer: str = "adam"  # adam | adamw
+    learning_rate: float = 2e-5
+    lr_schedule: str = "constant"  # constant | linear | cosine
+    warmup_updates: int = 0
+    weight_decay: float = 0.0  # adamw only
+    bias_correction: bool = True
+    clip_norm: float | None = 1.0  # global gradient norm; None is off
+    epochs: float = 1.0
+    max_updates: int | None = None
+    batch_size: int = 4  # rows of one optimizer update
+    micro_batch: int | None = None  # rows of one forward pass; None is auto
+    grad_checkpoint: bool | None = None  # None is auto
+    mask_prompt: bool = True
+    max_seq_length: int = 2048  # tokens
+    truncate: str = "refuse"  # refuse | prompt
+    eval_every: int | None = None  # updates; None is once an epoch
+    save_every: int = 50  # updates between resumable checkpoints
+    best: str = "last"  # last | loss
+    patience: int | None = None  # evaluations without improvement before stopping early
+    share_prefix: bool | None = None  # None: where it is exact
+    cache_vision: bool = True
+    cache_frozen_layers: bool | None = None
+
+
+@dataclass(frozen=True)
+class TuneSpec:
+    id: str
+    model: str
+    dataset: str
+    lora: LoraSpec
+    train: TrainSpec
+    chain: str = ""  # with `stage`: the training prompts hold the earlier stages' real outputs
+    stage: str = ""
+    start_from: str = ""  # another tune of the same model
+
+
+@dataclass(frozen=True)
+class GenerateSpec:
+    max_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    batch_size: int | None = None  # None is auto
+    consistency_samples: int = 50
+    consistency_runs: int = 3
+    consistency_temperature: float = 0.7
+    determinism_samples: int = 20
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    id: str
+    model: str
+    adapter: str = ""  # tune id
+    prompt: str = ""  # template over the data set's columns and earlier stages' ids; "" is the data set's own
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class ChainSpec:
+    id: str
+    stages: tuple[StageSpec, ...]
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)  # unit: syllable, minimum: 20, …
+
+    @property
+    def id(self) -> str:
+        """The name that targets use: `rougeL`, or `rougeL(unit=word)` where options were given."""
+        if not self.options:
+            return self.name
+        return f"{self.name}({','.join(f'{k}={v}' for k, v in sorted(self.options.items()))})"
+
+
+@dataclass(frozen=True)
+class EvaluationSpec:
+    id: str
+    subject: str  # a tune, a chain or a model
+    dataset: str
+    split: str
+    metrics: tuple[MetricSpec, ...]
+    generate: GenerateSpec
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    id: str
+    metric: str  # "<evaluation>.<metric>"
+    min_improvement: float
+    title: str = ""
+    kind: str = "relative"  # relative | points | error_reduction
+    proof: str = "above_baseline"  # estimate | above_baseline | half | target
+    confidence: float = 0.95
+    resamples: int = 9999
+    min_samples: int = 100
+    max_attempts: int | None = None
+    on_inconclusive: str = "fail"  # fail | warn
+
+
+@dataclass(frozen=True)
+class GuardSpec:
+    metrics: tuple[str, ...] | str = "quality"  # quality | all | names
+    max_regression: float = 0.0
+    max_observed_drop: float = 0.05
+    test: str = "holm"  # holm | noninferior | point
+    confidence: float = 0.95
+    resamples: int = 9999
+
+
+@dataclass(frozen=True)
+class LimitSpec:
+    metric: str  # "memory.peak", "determinism", "<evaluation>.<metric>"
+    id: str = ""
+    title: str = ""
+    min: float | None = None
+    max: float | None = None
+    equals: float | None = None
+
+
+@dataclass(frozen=True)
+class PillarSpec:
+    id: str
+    name: str
+    points: str  # exact decimal text
+    requires: tuple[str, ...]
+    need: str | int = "all"  # all | any | at least so many
+
+
+@dataclass(frozen=True)
+class ScorecardSpec:
+    name: str
+    baseline: str  # exact decimal texts
+    target: str
+    pillars: tuple[PillarSpec, ...]
+
+
+@dataclass(frozen=True)
+class AcceptanceSpec:
+    targets: tuple[TargetSpec, ...] = ()
+    guards: GuardSpec | None = None
+    limits: tuple[LimitSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A whole campaign. `document` is the resolved document as plain data; `positions` places each of its values."""
+
+    path: str  # the spec file, relative to the project's root
+    metadata: Metadata
+    seed: int
+    limits: Limits
+    models: dict[str, ModelSpec]
+    datasets: dict[str, DatasetSpec]
+    tunes: dict[str, TuneSpec]
+    chains: dict[str, ChainSpec]
+    evaluations: dict[str, EvaluationSpec]
+    acceptance: AcceptanceSpec
+    ssot_fields: dict[str, str]
+    scorecard: ScorecardSpec | None
+    document: dict[str, Any] = field(default_factory=dict)
+    positions: dict[Key, Position] = field(default_factory=dict)
+    evidence: str = "full"  # full | digests

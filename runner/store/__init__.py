@@ -1,0 +1,1 @@
+"""artifacts/ and ssot/ on disk: look-up by key, append, verify."""

@@ -1,0 +1,1 @@
+"""`check`, `replay`, `diff`: recompute from record and evidence."""
