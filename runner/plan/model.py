@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Need:
+    """One input of a step: an output file of another step."""
+
+    role: str  # samples, completions, adapter, …
+    step: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """One input of a step from the project: a checkpoint or a data set, known by its digest."""
+
+    role: str  # model, dataset
+    kind: str  # checkpoint | dataset
+    id: str  # its id in the spec
 
 
 @dataclass(frozen=True)
@@ -13,11 +31,11 @@ class Step:
     id: str  # "tune/qwen-lora"
     kind: str  # prepare | tune | generate | score | rehearse
     params: dict[str, Any]
-    needs: dict[str, str] = field(default_factory=dict)  # role → step id whose outputs are read
-    files: tuple[str, ...] = ()  # project files and folders that are read, beside the outputs of `needs`
+    needs: tuple[Need, ...] = ()
+    sources: tuple[Source, ...] = ()
     group: str = ""  # the model whose process runs it; "" needs no model
     title: str = ""
-    spec_key: tuple[str | int, ...] = ()  # where in the spec it comes from
+    origins: tuple[tuple[str | int, ...], ...] = ()  # places in the spec that `params` were read from, nearest first
 
 
 @dataclass(frozen=True)
@@ -39,6 +57,7 @@ class PlannedStep:
     action: str  # run | cached | upstream (its key is known when its parents have run)
     key: str = ""
     reasons: tuple[Reason, ...] = ()
+    cached_as: str = ""  # the step id under which the same key was made, where it is another
 
 
 @dataclass(frozen=True)

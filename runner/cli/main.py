@@ -1,0 +1,112 @@
+"""The `lorarun` command: a light table of commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from runner import __version__
+from runner.errors import ExitCode, InvalidError, LorarunError
+
+# name → (module:function, one line for `lorarun --help`). Modules are imported when their command is called.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "validate": ("runner.cli.spec:validate", "Check a spec and its inputs; say every mistake with its line."),
+    "plan": ("runner.cli.campaign:plan", "Show the steps a spec leads to, and why each would run."),
+    "apply": ("runner.cli.campaign:apply", "Run what the plan says and give the verdict."),
+    "status": ("runner.cli.campaign:status", "Show the running, interrupted or last run."),
+    "report": ("runner.cli.report:report", "Render a record as Markdown, HTML, JSON, JUnit or GitHub text."),
+    "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
+    "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
+    "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; `--help` reads the table only."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), function)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="lorarun")
+def lorarun() -> None:
+    """A LoRA tuning campaign as code.
+
+    One YAML spec names models, data, LoRA settings, quality targets and a memory limit. lorarun runs it on MLX and
+    says, with evidence that anyone can recheck, whether the targets were met.
+
+    \b
+      lorarun validate specs/demo.yaml     check it
+      lorarun plan     specs/demo.yaml     see what would run, and why
+      lorarun apply    specs/demo.yaml     run it; the exit code is the verdict
+      lorarun check    specs/demo.yaml     recompute the verdict, on any machine, without a model
+    """
+
+
+def show(error: LorarunError) -> None:
+    """Tell a person on stderr what went wrong, every diagnostic of it."""
+    if isinstance(error, InvalidError) and error.diagnostics:
+        from runner.spec.diagnostics import render_text
+
+        click.echo(render_text(error.diagnostics), err=True)
+    else:
+        click.echo(f"error: {error.message}", err=True)
+    if error.help:
+        click.echo(f"  = help: {error.help}", err=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Tracebacks are for mistakes of ours only."""
+    try:
+        result = lorarun.main(args=list(arguments), prog_name="lorarun", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result) if isinstance(result, int) else int(ExitCode.SUCCESS)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        return int(ExitCode.USAGE)
+    except click.ClickException as error:
+        error.show()
+        return int(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return int(ExitCode.SIGINT)
+    except BrokenPipeError:
+        # The reader of our output is gone; keep the interpreter from failing again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return int(ExitCode.BROKEN_PIPE)
+    except LorarunError as error:
+        show(error)
+        return int(error.exit_code)
+    except Exception:
+        traceback.print_exc()
+        click.echo("error: this is a mistake in lorarun; the lines above say where", err=True)
+        return int(ExitCode.INTERNAL)
+
+
+def run() -> None:
+    """The console script."""
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    run()
