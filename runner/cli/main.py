@@ -65,9 +65,7 @@ def lorarun() -> None:
 def show(error: LorarunError) -> None:
     """Tell a person on stderr what went wrong, every diagnostic of it."""
     if isinstance(error, InvalidError) and error.diagnostics:
-        from runner.spec.diagnostics import render_text
-
-        click.echo(render_text(error.diagnostics), err=True)
+        click.echo("\n\n".join(str(d) for d in error.diagnostics), err=True)
     else:
         click.echo(f"error: {error.message}", err=True)
     if error.help:
