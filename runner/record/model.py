@@ -53,3 +53,4 @@ class Record:
     summary: dict[str, Any]  # the ticket's field names
     chains: dict[str, Any] = field(default_factory=dict)  # chain evaluation → attribution arms
     notes: tuple[str, ...] = ()
+    body: dict[str, Any] = field(default_factory=dict)  # what a correction, waiver or migration says
