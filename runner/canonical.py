@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 PREFIX = "sha256:"
+_LARGEST_INTEGER = 2**53 - 1  # what a JSON number holds exactly
 
 
 def plain(value: Any) -> Any:
@@ -41,6 +43,32 @@ def canonical_json(value: Any) -> bytes:
         rfc8785.CanonicalizationError: for NaN, infinities and integers beyond 2**53.
     """
     return rfc8785.dumps(plain(value))
+
+
+def parse_canonical(data: bytes) -> Any:
+    """The value that canonical bytes stand for. Whole numbers beyond 2**53 come back as floats.
+
+    Raises:
+        ValueError: not JSON, not in canonical form (a repeated key, a space, another order), or nested too deep.
+    """
+    try:
+        value = json.loads(data.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        written = canonical_json(value)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if written != data:
+        raise ValueError("not in canonical form: it was edited or converted")
+    return value
+
+
+def _integer(text: str) -> int | float:
+    if len(text) > 17 or abs(int(text)) > _LARGEST_INTEGER:
+        return float(text)
+    return int(text)
+
+
+def _refuse_constant(text: str) -> float:
+    raise ValueError(f"`{text}` is not a JSON number")
 
 
 def digest_bytes(data: bytes) -> str:

@@ -10,9 +10,11 @@ import errno
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ from runner.errors import IntegrityError, InvalidError, ResourceError
 
 MAX_TEXT_BYTES = 64 * 2**20
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
+_TEMPORARY = re.compile(r"\.[0-9a-f]{24}\.tmp")
 
 
 def fsync(descriptor: int) -> None:
@@ -48,16 +52,49 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         ResourceError: the disk is full; no partial file is left under any final name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:80]}.{secrets.token_hex(6)}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    _write(path, data, lambda temporary: temporary.rename(path))
+
+
+def add_bytes(path: Path, data: bytes) -> None:
+    """Write `data` durably under `path`, where nothing may be yet.
+
+    Raises:
+        FileExistsError: something is there; it is left as it is.
+        ResourceError: the disk is full; no partial file is left under any final name.
+    """
+    _write(path, data, lambda temporary: _link(temporary, path))
+
+
+def _link(temporary: Path, path: Path) -> None:
     try:
+        os.link(temporary, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
+        temporary.rename(path)
+        return
+    temporary.unlink()
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is the unfinished file of a writer that was killed."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def _write(path: Path, data: bytes, commit: Callable[[Path], object]) -> None:
+    # Its own short name: the final one may be 255 bytes long already.
+    temporary = path.with_name(f".{secrets.token_hex(12)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
         try:
             with os.fdopen(descriptor, "wb") as f:
                 f.write(data)
                 f.flush()
                 fsync(f.fileno())
-            temporary.rename(path)
+            commit(temporary)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -1,0 +1,228 @@
+"""The single source of truth on disk: `ssot/records/<id>.json` and `ssot/evidence/<sha256>.jsonl.gz`.
+
+Files are named by their content and only ever added, so two branches merge without a conflict. There is no head
+file: the newest records are those that no other names as parent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner import files
+from runner.canonical import PREFIX
+from runner.errors import IntegrityError, InvalidError, LorarunError, UsageError
+from runner.record import codec, evidence
+from runner.record.model import Record
+
+RECORDS = "ssot/records"
+EVIDENCE = "ssot/evidence"
+_RECORD_NAME = re.compile(r"[0-9a-f]{32}\.json")
+_EVIDENCE_NAME = re.compile(r"[0-9a-f]{64}\.jsonl\.gz")
+_KEPT = {".gitkeep", ".gitattributes", ".gitignore"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record with its id, which is its file's name."""
+
+    id: str
+    record: Record
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something in ssot/ that is not what it should be. `newer` marks a schema that this version does not know."""
+
+    path: str  # relative to the project's root
+    message: str
+    newer: bool = False
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All of ssot/records: what can be read, oldest first, and what cannot."""
+
+    stored: tuple[Stored, ...]
+    problems: tuple[Problem, ...]
+
+
+def record_path(root: Path, record_id: str) -> Path:
+    """Where a record lies."""
+    return root / RECORDS / f"{record_id}.json"
+
+
+def evidence_path(root: Path, digest: str) -> Path:
+    """Where the evidence of a digest lies."""
+    return root / EVIDENCE / f"{digest.removeprefix(PREFIX)}.jsonl.gz"
+
+
+def append(root: Path, record: Record, rows: Iterable[Mapping[str, Any]]) -> str:
+    """Store a record and its evidence durably and return its id. Its parents become the store's newest records.
+
+    A record with the same `run_id` and kind that is stored already is not stored again: its id comes back.
+
+    Raises:
+        IntegrityError: the store is damaged; nothing is added to a damaged store.
+        ResourceError: the disk is full; neither file exists under its final name, or only the evidence does.
+        ValueError: the rows do not have the digest that the record names.
+    """
+    stored = records(root)
+    for one in stored:
+        if (one.record.run_id, one.record.kind, one.record.campaign) == (record.run_id, record.kind, record.campaign):
+            return one.id
+    collected = evidence.collect(rows)
+    if collected.digest != record.evidence:
+        raise ValueError(f"evidence has the digest {collected.digest}, the record names {record.evidence}")
+    final = dataclasses.replace(record, parents=heads(stored))
+    data = codec.to_json(final)
+    codec.from_json(data)
+    _add_evidence(root, collected)
+    name = codec.id_of(data)
+    files.add_bytes(record_path(root, name), data)
+    return name
+
+
+def _add_evidence(root: Path, collected: evidence.Evidence) -> None:
+    path = evidence_path(root, collected.digest)
+    if path.is_symlink() or path.exists():
+        evidence.decode(files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES), collected.digest)
+        return
+    files.add_bytes(path, evidence.compress(collected.text))
+
+
+def records(root: Path) -> tuple[Stored, ...]:
+    """All records, parents before children; ties by creation time, then id.
+
+    Raises:
+        IntegrityError: a file is damaged or foreign, or a parent is missing.
+        InvalidError: a record was written by a newer version of lorarun.
+    """
+    contents = scan(root)
+    if contents.problems:
+        lines = [f"{p.path}: {p.message}" for p in contents.problems]
+        kind = InvalidError if all(p.newer for p in contents.problems) else IntegrityError
+        raise kind("; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if len(lines) > 5 else ""))
+    return contents.stored
+
+
+def latest(root: Path, campaign: str) -> Stored | None:
+    """The newest record of a campaign's runs, None where there is none.
+
+    Raises:
+        IntegrityError, InvalidError: as `records`.
+    """
+    found = [s for s in records(root) if s.record.campaign == campaign and s.record.kind == "campaign"]
+    return found[-1] if found else None
+
+
+def find(root: Path, name: str) -> Stored:
+    """The record of an id, of a prefix of one (at least 4 digits), or of a path to its file.
+
+    Raises:
+        UsageError: no record, or several, match.
+        IntegrityError, InvalidError: as `records`.
+    """
+    wanted = Path(name).name.removesuffix(".json")
+    found = [s for s in records(root) if len(wanted) >= 4 and s.id.startswith(wanted)]
+    if not found:
+        raise UsageError(f"no record `{name}`", help="`lorarun ssot log` lists the records")
+    if len(found) > 1:
+        raise UsageError(f"`{name}` stands for {len(found)} records", help="give more digits of the id")
+    return found[0]
+
+
+def heads(stored: Iterable[Stored]) -> tuple[str, ...]:
+    """Ids of the records that no other record names as parent, sorted."""
+    known = tuple(stored)
+    named = {parent for one in known for parent in one.record.parents}
+    return tuple(sorted(one.id for one in known if one.id not in named))
+
+
+def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
+    """The evidence rows of a record, verified.
+
+    Raises:
+        IntegrityError: missing, damaged, or not of the digest that the record names.
+    """
+    path = evidence_path(root, record.evidence)
+    try:
+        data = files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES)
+    except InvalidError as error:
+        raise IntegrityError(str(error), help="the evidence belongs to the record: add it to git with it") from error
+    return evidence.decode(data, record.evidence)
+
+
+def scan(root: Path) -> Contents:
+    """Read all records; damage is named, not raised. Only reads."""
+    found: dict[str, Stored] = {}
+    problems: list[Problem] = []
+    for path in _entries(root / RECORDS):
+        shown = f"{RECORDS}/{path.name}"
+        if not _RECORD_NAME.fullmatch(path.name):
+            problems.append(Problem(shown, "is not a record's file; it does not belong here"))
+            continue
+        try:
+            found[path.stem] = Stored(path.stem, _read_record(path))
+        except LorarunError as error:
+            newer = isinstance(error, InvalidError) and "newer" in error.message
+            problems.append(Problem(shown, error.message, newer))
+    for one in found.values():
+        shown = f"{RECORDS}/{one.id}.json"
+        problems += [Problem(shown, f"parent `{p}` is missing") for p in one.record.parents if p not in found]
+    return Contents(_ordered(found), tuple(problems))
+
+
+def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ...]:
+    """What is wrong in ssot/evidence: missing, damaged and foreign files."""
+    problems = []
+    wanted = {one.record.evidence: one for one in stored}
+    for path in _entries(root / EVIDENCE):
+        if not _EVIDENCE_NAME.fullmatch(path.name):
+            problems.append(Problem(f"{EVIDENCE}/{path.name}", "is not an evidence file; it does not belong here"))
+    for one in wanted.values():
+        try:
+            read_evidence(root, one.record)
+        except LorarunError as error:
+            shown = evidence_path(Path(), one.record.evidence).as_posix()
+            problems.append(Problem(shown, f"{error.message} (record {one.id[:12]})"))
+    return tuple(problems)
+
+
+def _entries(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    # A writer that was killed leaves a hidden temporary file; it was never part of the store.
+    return sorted(p for p in folder.iterdir() if p.name not in _KEPT and not files.is_temporary(p))
+
+
+def _read_record(path: Path) -> Record:
+    data = files.read_bytes(path, max_bytes=codec.MAX_RECORD_BYTES)
+    if codec.id_of(data) != path.stem:
+        raise IntegrityError("its content does not have the digest that its name says: it was changed")
+    return codec.from_json(data)
+
+
+def _ordered(found: Mapping[str, Stored]) -> tuple[Stored, ...]:
+    waiting = {i: {p for p in s.record.parents if p in found} for i, s in found.items()}
+    children: dict[str, list[str]] = {i: [] for i in found}
+    for name, parents in waiting.items():
+        for parent in parents:
+            children[parent].append(name)
+    ordered: list[Stored] = []
+    ready = [i for i, parents in waiting.items() if not parents]
+    while ready:
+        ready.sort(key=lambda i: (found[i].record.created, i))
+        following = []
+        for name in ready:
+            ordered.append(found[name])
+            for child in children[name]:
+                waiting[child].discard(name)
+                if not waiting[child]:
+                    following.append(child)
+        ready = following
+    return tuple(ordered)
