@@ -1,0 +1,193 @@
+"""Guards: no quality measure may fall under its baseline.
+
+Read on bare means that rule fails nearly every harmless campaign (some mean always falls a little), so a guard fails
+on a *proven* drop, and warns on a large observed one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runner.acceptance import effects
+from runner.acceptance.model import Check, Measure
+from runner.acceptance.outcome import end
+from runner.acceptance.pairs import Aggregate, Pair, exact_mean, mean_of, pair_of, problem_of, resample, stream
+from runner.acceptance.power import samples_needed, smallest_visible_change
+from runner.acceptance.significance import holm, mcnemar, sign_flip, swap
+from runner.acceptance.wording import change, count, figure
+from runner.spec.model import GuardSpec
+
+PREFIX = "guard."
+
+
+@dataclass(frozen=True)
+class Watched:
+    """One guarded measure with what was observed and the p value of a drop."""
+
+    measure: Measure
+    pair: Pair
+    sign: int
+    before: float
+    after: float
+    p_value: float
+    test: str
+
+    @property
+    def relative(self) -> float | None:
+        """The change as a fraction of the baseline, + is better; None where the baseline is 0."""
+        return self.sign * (self.after - self.before) / abs(self.before) if self.before else None
+
+
+def guarded(guards: GuardSpec, measures: Mapping[str, Measure]) -> tuple[Measure, ...]:
+    """The measures that `guards` watches, in the measures' order."""
+    directed = [m for m in measures.values() if m.info.direction in ("higher", "lower")]
+    if guards.metrics == "all":
+        return tuple(directed)
+    if guards.metrics == "quality":
+        return tuple(m for m in directed if m.info.kind == "quality")
+    names = set(guards.metrics)
+    return tuple(m for m in directed if m.id in names or m.id.partition(".")[2] in names)
+
+
+def unmatched(guards: GuardSpec, measures: Mapping[str, Measure]) -> tuple[str, ...]:
+    """Names that the guards list and nothing measured."""
+    if isinstance(guards.metrics, str):
+        return ()
+    known = {m.id for m in measures.values()} | {m.id.partition(".")[2] for m in measures.values()}
+    return tuple(name for name in guards.metrics if name not in known)
+
+
+def judge_guards(
+    guards: GuardSpec,
+    measures: Mapping[str, Measure],
+    *,
+    seed: int,
+    attempts: Mapping[str, int],
+    aggregates: Mapping[str, Aggregate],
+) -> tuple[Check, ...]:
+    """One check a guarded measure.
+
+    The attempts on the test data don't divide alpha here: that would make a guard more lenient with every attempt.
+    They do where a guard must prove that nothing was lost (`test: noninferior`).
+    """
+    chosen = guarded(guards, measures)
+    broken = {m.id: problem_of(m) for m in chosen}
+    watched = [_watch(guards, m, seed, aggregates.get(m.id, mean_of)) for m in chosen if not broken[m.id]]
+    adjusted = dict(zip([w.measure.id for w in watched], holm([w.p_value for w in watched]), strict=True))
+    by_id = {w.measure.id: w for w in watched}
+    checks = []
+    for m in chosen:
+        if broken[m.id]:
+            checks.append(end(_blank(guards, m.id, m.info.direction), "error", "unusable", broken[m.id]))
+        else:
+            tried = attempts.get(m.test_data, 0)
+            checks.append(_judge(guards, by_id[m.id], adjusted[m.id], len(watched), seed, tried))
+    for name in unmatched(guards, measures):
+        checks.append(end(_blank(guards, name, ""), "error", "not_measured", f"`{name}` was never measured"))
+    return tuple(checks)
+
+
+def _blank(guards: GuardSpec, name: str, direction: str) -> Check:
+    allowed = f"loses at most {guards.max_regression:.4g} of its baseline" if guards.max_regression else "does not fall"
+    details = {"test": guards.test, "max_regression": guards.max_regression}
+    return Check(PREFIX + name, "guard", "error", name, allowed, "", "", name, direction, details=details)
+
+
+def _watch(guards: GuardSpec, measure: Measure, seed: int, aggregate: Aggregate) -> Watched:
+    pair = pair_of(measure, aggregate)
+    sign = 1 if measure.info.direction == "higher" else -1
+    if pair.is_mean:
+        before, after = float(exact_mean(measure.before)), float(exact_mean(measure.after))
+    else:
+        bs, as_ = pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])
+        before, after = float(bs[0]), float(as_[0])
+    p_value, test = _p_of_drop(guards, measure, pair, sign, seed)
+    return Watched(measure, pair, sign, before, after, p_value, test)
+
+
+def _p_of_drop(guards: GuardSpec, measure: Measure, pair: Pair, sign: int, seed: int) -> tuple[float, str]:
+    bits = stream(seed, "guard", measure.id)
+    if not pair.is_mean:
+        return swap(pair, sign, guards.max_regression, resamples=guards.resamples, bits=bits), "swap"
+    binary = set(measure.before.values) | set(measure.after.values) <= {0.0, 1.0}
+    if binary and guards.max_regression == 0 and pair.clusters == pair.samples:
+        moved = sign * (pair.after[:, 0] - pair.before[:, 0])
+        return mcnemar(int(np.sum(moved > 0)), int(np.sum(moved < 0))), "mcnemar"
+    lost = sign * (pair.after[:, 0] - pair.before[:, 0]) + guards.max_regression * np.abs(pair.before[:, 0])
+    return sign_flip(np.rint(lost), resamples=guards.resamples, bits=bits), "sign-flip"
+
+
+def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, seed: int, attempts: int) -> Check:
+    w, alpha = watched, 1 - guards.confidence
+    visible = smallest_visible_change(w.pair, alpha / family)
+    check = replace(
+        _blank(guards, w.measure.id, w.measure.info.direction),
+        got=f"{figure(w.before)} → {figure(w.after)}" + (f" ({change('relative', w.relative)})" if w.relative else ""),
+        before=w.before,
+        after=w.after,
+        relative=w.relative,
+        points=w.sign * (w.after - w.before),
+        effect="relative",
+        p_value=w.p_value,
+        n=w.pair.samples,
+        clusters=w.pair.clusters if w.pair.clusters != w.pair.samples else None,
+    )
+    details = {
+        "adjusted_p": adjusted,
+        "family": family,
+        "statistic": w.test,
+        "smallest_visible_drop_points": visible,
+        "smallest_visible_drop": visible / abs(w.before) if visible is not None and w.before else None,
+    }
+    check = replace(check, details=check.details | details)
+    if guards.test == "point":
+        return _judge_literally(check, guards, w)
+    if adjusted <= alpha:
+        reason = f"the drop is proven (p {adjusted:.2g} after Holm's correction over {count(family, 'guard')})"
+        return end(check, "fail", "proven_drop", reason, adjusted_p=adjusted, family=family)
+    if guards.test == "noninferior":
+        return _judge_noninferior(check, guards, w, seed, alpha / (1 + attempts))
+    return _judge_unproven(check, guards, w)
+
+
+def _judge_literally(check: Check, guards: GuardSpec, watched: Watched) -> Check:
+    least = watched.before - watched.sign * guards.max_regression * abs(watched.before)
+    lost = watched.sign * (watched.after - least) < -effects.TOLERANCE * max(1.0, abs(watched.before))
+    if lost:
+        return end(check, "fail", "below_baseline", f"{figure(watched.after)} against {figure(watched.before)}")
+    return end(check, "pass", "held", "the mean did not fall")
+
+
+def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched) -> Check:
+    drop = -watched.sign * (watched.after - watched.before)
+    info = watched.measure.info
+    whole = abs(watched.before)
+    if not whole:  # no relative drop from a baseline of 0: measure it against the metric's range, where it has one
+        whole = info.high - info.low if info.high is not None and info.low is not None else 0.0
+    visible = check.details["smallest_visible_drop"]
+    seen = f"; a drop under {visible:.1%} could not have been seen" if visible is not None else ""
+    if drop > guards.max_observed_drop * whole + effects.TOLERANCE:
+        size = change("relative", -drop / whole) if whole else f"{-drop:+.4g} points"
+        return end(check, "warn", "observed_drop", f"{size} observed, not proven{seen}", drop=drop)
+    return end(check, "pass", "no_proven_drop", f"no drop is proven{seen}")
+
+
+def _judge_noninferior(check: Check, guards: GuardSpec, watched: Watched, seed: int, alpha: float) -> Check:
+    pair, reading = watched.pair, effects.reading_of(watched.measure.info, "relative")
+    allowed = f"a loss of more than {guards.max_regression:.4g} of the baseline"
+    if pair.clusters < 2:
+        return end(check, "inconclusive", "one_cluster", f"{allowed} can't be ruled out from one sample")
+    drawn = resample(pair, resamples=guards.resamples, bits=stream(seed, "noninferior", watched.measure.id))
+    bound = effects.lower_bound(effects.contrast(reading, drawn, -guards.max_regression), alpha)
+    if bound is not None and bound >= -effects.TOLERANCE:
+        return end(check, "pass", "noninferior", f"{allowed} is ruled out")
+    needed = None
+    if pair.is_mean:
+        lost = watched.sign * (pair.after[:, 0] - pair.before[:, 0]) + guards.max_regression * np.abs(pair.before[:, 0])
+        needed = samples_needed(pair, lost, alpha)
+    reason = f"{allowed} is not ruled out" + (f"; about {needed} samples would decide it" if needed else "")
+    check = replace(check, details=check.details | {"samples_needed": needed})
+    return end(check, "inconclusive", "not_ruled_out", reason)
