@@ -1,0 +1,138 @@
+"""`specs/<name>.lock`: what a spec leaves open and a run has settled. Kept in git, compared before every run.
+
+Commits of models, digests of weights and data, the chosen micro-batch with its reasons, the environment class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+from runner.canonical import plain
+from runner.errors import InvalidError
+from runner.files import read_json, write_json
+
+FORMAT = 1
+MAX_BYTES = 4 * 2**20
+
+
+@dataclass(frozen=True)
+class LockedModel:
+    path: str
+    revision: str = ""
+    commit: str = ""  # "" for a plain folder
+    digest: str = ""  # of the whole checkpoint; "" until its weights were here
+
+
+@dataclass(frozen=True)
+class LockedDataset:
+    path: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class LockedTune:
+    micro_batch: int
+    grad_checkpoint: bool
+    reason: str = ""
+    paths_taken: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Everything by the ids of the spec."""
+
+    models: dict[str, LockedModel] = field(default_factory=dict)
+    datasets: dict[str, LockedDataset] = field(default_factory=dict)
+    tunes: dict[str, LockedTune] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where the lock and this machine disagree. None is: not there."""
+
+    name: str  # "models.qwen.digest"
+    locked: str | None
+    found: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name}: locked {self.locked or 'nothing'}, found {self.found or 'nothing'}"
+
+
+_T = TypeVar("_T", LockedModel, LockedDataset, LockedTune)
+
+
+def lock_path(spec_path: str) -> str:
+    """`specs/demo.yaml` → `specs/demo.lock`."""
+    return str(PurePosixPath(spec_path).with_suffix(".lock"))
+
+
+def read_lock(path: Path) -> Lock | None:
+    """The lock, or None where there is none.
+
+    Raises:
+        InvalidError: it is not a lock, or one of a later version.
+        IntegrityError: it is not JSON.
+    """
+    if not path.exists():
+        return None
+    value = read_json(path, max_bytes=MAX_BYTES)
+    if not isinstance(value, dict) or value.get("lorarun_lock") != FORMAT:
+        raise InvalidError(
+            f"`{path}` is not a lock of version {FORMAT}",
+            help="use the version of lorarun that wrote it, or delete it and run `lorarun lock`",
+        )
+    return Lock(
+        models={k: _made(LockedModel, v, path) for k, v in _section(value, "models", path).items()},
+        datasets={k: _made(LockedDataset, v, path) for k, v in _section(value, "datasets", path).items()},
+        tunes={k: _made(LockedTune, v, path) for k, v in _section(value, "tunes", path).items()},
+        environment={k: str(v) for k, v in _section(value, "environment", path).items()},
+    )
+
+
+def write_lock(path: Path, lock: Lock) -> None:
+    """Write the lock durably, as sorted JSON that diffs well."""
+    write_json(path, {"lorarun_lock": FORMAT, **plain(lock)})
+
+
+def compare(locked: Lock, found: Lock) -> tuple[Difference, ...]:
+    """Where `found` is not what was locked, sorted by name. What either side does not know is no difference."""
+    old, new = _flat(plain(locked)), _flat(plain(found))
+    return tuple(
+        Difference(name, old.get(name), new.get(name))
+        for name in sorted(old | new)
+        if old.get(name) != new.get(name) and "" not in (old.get(name), new.get(name)) and not name.endswith(".reason")
+    )
+
+
+def _section(value: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
+    section = value.get(name, {})
+    if not isinstance(section, dict):
+        raise InvalidError(f"`{path}`: `{name}` is not an object", help="delete the lock and run `lorarun lock`")
+    return section
+
+
+def _made(kind: type[_T], value: Any, path: Path) -> _T:
+    types = {f.name: str(f.type) for f in fields(kind)}
+    if isinstance(value, dict) and all(name in types and _fits(v, types[name]) for name, v in value.items()):
+        try:
+            return kind(**value)
+        except TypeError:  # a field without a default is missing
+            pass
+    raise InvalidError(f"`{path}`: an entry is not what a lock holds", help="delete the lock and run `lorarun lock`")
+
+
+def _fits(value: Any, annotation: str) -> bool:
+    if annotation == "int":
+        return type(value) is int and value > 0
+    if annotation == "dict[str, str]":
+        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
+    return isinstance(value, bool if annotation == "bool" else str)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(value, dict):
+        return {k: v for name, item in value.items() for k, v in _flat(item, f"{prefix}.{name}".strip(".")).items()}
+    return {prefix: str(value)}

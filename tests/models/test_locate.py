@@ -1,0 +1,72 @@
+"""Tests of runner.models.locate."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.errors import InvalidError
+from runner.models.locate import find_checkpoint, hub_cache, is_hub_id, locate_checkpoint
+from runner.spec.model import ModelSpec
+
+
+def model(path: str, revision: str = "main") -> ModelSpec:
+    return ModelSpec(id="m", family="llama", path=path, revision=revision)
+
+
+def test_a_folder_of_the_project_is_found_first(checkpoint: Path, tmp_path: Path) -> None:
+    found = locate_checkpoint(model("모델"), tmp_path)
+    assert (found.folder, found.origin, found.commit) == (checkpoint, "folder", "")
+
+
+def test_a_revision_leads_to_its_commit_in_the_hub_cache(hub: Path, tmp_path: Path) -> None:
+    found = locate_checkpoint(model("owner/tiny"), tmp_path)
+    assert (found.folder, found.origin, found.commit) == (hub, "hub cache", hub.name)
+
+
+def test_a_pinned_commit_allows_no_other(hub: Path, tmp_path: Path) -> None:
+    assert find_checkpoint(model("owner/tiny"), tmp_path, commit=hub.name) is not None
+    assert find_checkpoint(model("owner/tiny"), tmp_path, commit="f" * 40) is None
+
+
+def test_a_copy_of_lm_studio_serves_where_no_commit_is_pinned(hub: Path, checkpoint: Path, tmp_path: Path) -> None:
+    copy = tmp_path / ".lmstudio" / "models" / "owner" / "other"
+    copy.parent.mkdir(parents=True)
+    checkpoint.rename(copy)
+    assert locate_checkpoint(model("owner/other"), tmp_path).origin == "lm studio"
+    assert find_checkpoint(model("owner/other"), tmp_path, commit="f" * 40) is None
+
+
+@pytest.mark.parametrize("revision", ["../../../etc", "x" * 300, "main\n", ""])
+def test_a_hostile_revision_finds_nothing(hub: Path, tmp_path: Path, revision: str) -> None:
+    assert find_checkpoint(model("owner/tiny", revision), tmp_path) is None
+
+
+def test_a_reference_that_holds_no_commit_is_not_followed(hub: Path, tmp_path: Path) -> None:
+    (hub.parents[1] / "refs" / "main").write_text("../../../source", encoding="ascii")
+    assert find_checkpoint(model("owner/tiny"), tmp_path) is None
+
+
+def test_what_is_missing_is_said_with_how_to_bring_it(hub: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=r"`owner/none` at `main` is not on this machine") as error:
+        locate_checkpoint(model("owner/none"), tmp_path)
+    assert "models--owner--none" in error.value.help
+
+
+def test_a_path_that_is_neither_folder_nor_hub_id_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match="no folder `data/models/tiny/x`"):
+        find_checkpoint(model("data/models/tiny/x"), tmp_path)
+
+
+def test_the_cache_is_where_the_hub_library_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert hub_cache() == Path("/x/huggingface/hub")
+    monkeypatch.setenv("HF_HUB_CACHE", "/y")
+    assert hub_cache() == Path("/y")
+
+
+def test_only_owner_and_name_make_a_hub_id() -> None:
+    assert is_hub_id("mlx-community/Llama-3.2-3B-Instruct-4bit")
+    assert not any(map(is_hub_id, ("a", "a/b/c", "../b", "a/..", "/a/b", "a/b\n", "a--b/c", "")))

@@ -1,0 +1,78 @@
+"""Tests of runner.models.lock."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from runner.errors import IntegrityError, InvalidError
+from runner.models.lock import Lock, LockedDataset, LockedModel, LockedTune, compare, lock_path, read_lock, write_lock
+
+LOCK = Lock(
+    models={"llama": LockedModel(path="owner/tiny", revision="main", commit="1" * 40, digest="sha256:1")},
+    datasets={"요약": LockedDataset(path="data/요약", digest="sha256:2")},
+    tunes={"llama-lora": LockedTune(micro_batch=2, grad_checkpoint=False, reason="fits", paths_taken={"labels": "on"})},
+    environment={"mlx": "0.32.4"},
+)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    write_lock(tmp_path / "a.lock", LOCK)
+    assert read_lock(tmp_path / "a.lock") == LOCK
+
+
+def test_no_lock_is_none(tmp_path: Path) -> None:
+    assert read_lock(tmp_path / "a.lock") is None
+
+
+def test_equal_locks_have_no_difference() -> None:
+    assert compare(LOCK, LOCK) == ()
+
+
+def test_a_difference_names_its_place_and_both_values() -> None:
+    found = replace(LOCK, environment={"mlx": "0.33.0"}, datasets={})
+    assert [str(d) for d in compare(LOCK, found)] == [
+        "datasets.요약.digest: locked sha256:2, found nothing",
+        "datasets.요약.path: locked data/요약, found nothing",
+        "environment.mlx: locked 0.32.4, found 0.33.0",
+    ]
+
+
+def test_what_is_not_known_yet_is_no_difference() -> None:
+    unknown = replace(LOCK, models={"llama": replace(LOCK.models["llama"], digest="")})
+    assert compare(unknown, LOCK) == compare(LOCK, unknown) == ()
+
+
+def test_another_reason_for_the_same_choice_is_no_difference() -> None:
+    other = replace(LOCK, tunes={"llama-lora": replace(LOCK.tunes["llama-lora"], reason="measured")})
+    assert compare(LOCK, other) == ()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lorarun_lock": 2},
+        {"models": []},
+        {"tunes": {"a": {"micro_batch": "2", "grad_checkpoint": False}}},
+        {"tunes": {"a": {"micro_batch": 0, "grad_checkpoint": False}}},
+        {"tunes": {"a": {"micro_batch": 1}}},
+        {"datasets": {"a": {"path": "x", "digest": "y", "more": "z"}}},
+    ],
+)
+def test_a_lock_that_was_edited_into_nonsense_is_refused(tmp_path: Path, change: dict[str, object]) -> None:
+    write_lock(tmp_path / "a.lock", LOCK)
+    value = json.loads((tmp_path / "a.lock").read_text(encoding="utf-8"))
+    (tmp_path / "a.lock").write_text(json.dumps({**value, **change}), encoding="utf-8")
+    with pytest.raises(InvalidError, match="lock"):
+        read_lock(tmp_path / "a.lock")
+
+
+def test_a_lock_with_merge_marks_is_an_integrity_error(tmp_path: Path) -> None:
+    (tmp_path / "a.lock").write_text("<<<<<<< HEAD\n", encoding="utf-8")
+    with pytest.raises(IntegrityError):
+        read_lock(tmp_path / "a.lock")
+
+
+def test_the_lock_lies_beside_its_spec() -> None:
+    assert lock_path("specs/demo.yaml") == "specs/demo.lock"
