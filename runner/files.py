@@ -1,11 +1,13 @@
 """The one module of durable writes and of bounded, symlink-safe reads.
 
 A file written here is complete under its final name or is not there: temporary file beside the target, write,
-fsync, rename, fsync of the folder. A file read here is a regular file, no larger than the caller allows.
+fsync, link or rename, fsync of the folder. A file read here is a regular file, no larger than the caller allows, and
+where a root is given, no part of its path below that root is a symbolic link.
 """
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -14,16 +16,114 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from runner.errors import IntegrityError, InvalidError, ResourceError
 
 MAX_TEXT_BYTES = 64 * 2**20
+BLOCK_BYTES = 2**20  # of one write call
 _OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{24}\.tmp")
+
+Observer = Callable[[str, Path, "bytes | Path | None"], None]
+
+
+def _unobserved(operation: str, path: Path, detail: bytes | Path | None) -> None:
+    pass
+
+
+# Called before each operation that changes the disk; tests make the n-th one fail, or kill the process there.
+observe: Observer = _unobserved
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` durably under `path`, replacing what is there.
+
+    Raises:
+        ResourceError: the disk is full; no partial file is left under any final name.
+    """
+    _write(path, data, _rename)
+
+
+def add_bytes(path: Path, data: bytes) -> None:
+    """Write `data` durably under `path`, where nothing may be yet.
+
+    Raises:
+        FileExistsError: something is there; it is left as it is.
+        ResourceError: the disk is full; no partial file is left under any final name.
+    """
+    _write(path, data, _link)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text durably."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented, key-sorted UTF-8 JSON, durably. NaN and infinities are refused."""
+    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add one line to a log. A crash can lose or cut the last line, never an earlier one.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    data = line.encode() + b"\n"
+    with _space_for(path):
+        make_folder(path.parent)
+        observe("append", path, data)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        try:
+            os.write(descriptor, data)
+        finally:
+            os.close(descriptor)
+
+
+def commit_folder(temporary: Path, final: Path) -> None:
+    """Make a finished folder visible under its final name: fsync of everything in it, then one rename.
+
+    Raises:
+        FileExistsError: `final` is there already and not empty.
+        ResourceError: the disk is full.
+    """
+    with _space_for(final):
+        for path in sorted(temporary.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                _sync_file(path)
+        for path in [p for p in sorted(temporary.rglob("*")) if p.is_dir()]:
+            fsync_folder(path)
+        fsync_folder(temporary)
+        make_folder(final.parent)
+        try:
+            _rename(temporary, final)
+        except OSError as error:
+            if error.errno == errno.ENOTEMPTY:
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from error
+            raise
+        fsync_folder(final.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in its parent."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        observe("mkdir", path, None)
+        path.mkdir(exist_ok=True)
+        fsync_folder(path.parent)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is the unfinished file of a writer that was killed."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def fsync(descriptor: int) -> None:
@@ -39,6 +139,7 @@ def fsync(descriptor: int) -> None:
 
 def fsync_folder(folder: Path) -> None:
     """Make the folder's entries durable."""
+    observe("fsync-folder", folder, None)
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fsync(descriptor)
@@ -46,26 +147,60 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` durably under `path`, replacing what is there.
+def free_bytes(folder: Path) -> int:
+    """What the file system of `folder` (or of the nearest folder above it that exists) has left for this user."""
+    while not folder.exists():
+        folder = folder.parent
+    status = os.statvfs(folder)
+    return status.f_bavail * status.f_frsize
 
-    Raises:
-        ResourceError: the disk is full; no partial file is left under any final name.
-    """
-    _write(path, data, lambda temporary: temporary.rename(path))
+
+def _write(path: Path, data: bytes, commit: Callable[[Path, Path], None]) -> None:
+    # Its own short name: the final one may be 255 bytes long already.
+    temporary = path.with_name(f".{secrets.token_hex(12)}.tmp")
+    with _space_for(path):
+        make_folder(path.parent)
+        try:
+            _write_new(temporary, data)
+            commit(temporary, path)
+        except (Exception, KeyboardInterrupt):
+            # What a killed process leaves has a name that readers pass over.
+            with contextlib.suppress(OSError):
+                _unlink(temporary)
+            raise
+        fsync_folder(path.parent)
 
 
-def add_bytes(path: Path, data: bytes) -> None:
-    """Write `data` durably under `path`, where nothing may be yet.
+def _write_new(path: Path, data: bytes) -> None:
+    observe("create", path, None)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    try:
+        left = memoryview(data)
+        while left:
+            observe("write", path, bytes(left[:BLOCK_BYTES]))
+            left = left[os.write(descriptor, left[:BLOCK_BYTES]) :]
+        observe("fsync", path, None)
+        fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
-    Raises:
-        FileExistsError: something is there; it is left as it is.
-        ResourceError: the disk is full; no partial file is left under any final name.
-    """
-    _write(path, data, lambda temporary: _link(temporary, path))
+
+def _sync_file(path: Path) -> None:
+    observe("fsync", path, None)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _rename(temporary: Path, path: Path) -> None:
+    observe("rename", temporary, path)
+    temporary.rename(path)
 
 
 def _link(temporary: Path, path: Path) -> None:
+    observe("link", temporary, path)
     try:
         os.link(temporary, path, follow_symlinks=False)
     except OSError as error:
@@ -73,32 +208,20 @@ def _link(temporary: Path, path: Path) -> None:
             raise
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from error
-        temporary.rename(path)
+        _rename(temporary, path)
         return
-    temporary.unlink()
+    _unlink(temporary)
 
 
-def is_temporary(path: Path) -> bool:
-    """Whether this is the unfinished file of a writer that was killed."""
-    return _TEMPORARY.fullmatch(path.name) is not None
+def _unlink(path: Path) -> None:
+    observe("unlink", path, None)
+    path.unlink(missing_ok=True)
 
 
-def _write(path: Path, data: bytes, commit: Callable[[Path], object]) -> None:
-    # Its own short name: the final one may be 255 bytes long already.
-    temporary = path.with_name(f".{secrets.token_hex(12)}.tmp")
+@contextlib.contextmanager
+def _space_for(path: Path) -> Iterator[None]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
-        try:
-            with os.fdopen(descriptor, "wb") as f:
-                f.write(data)
-                f.flush()
-                fsync(f.fileno())
-            commit(temporary)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        fsync_folder(path.parent)
+        yield
     except OSError as error:
         if error.errno in _OUT_OF_SPACE:
             raise ResourceError(
@@ -107,71 +230,86 @@ def _write(path: Path, data: bytes, commit: Callable[[Path], object]) -> None:
         raise
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text durably."""
-    write_bytes(path, text.encode())
+def read_bytes(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, root: Path | None = None) -> bytes:
+    """The bytes of a regular file of at most `max_bytes`.
 
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as indented, key-sorted UTF-8 JSON, durably. NaN and infinities are refused."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n")
-
-
-def commit_folder(temporary: Path, final: Path) -> None:
-    """Make a finished folder visible under its final name: fsync of everything in it, then one rename.
+    No part of the path below `root` may be a symbolic link; without `root`, the last part.
 
     Raises:
-        FileExistsError: `final` is there already and not empty.
+        InvalidError: missing, not a regular file, a symbolic link, unreadable, too large, or outside of `root`.
     """
-    for path in sorted(temporary.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                fsync(descriptor)
-            finally:
-                os.close(descriptor)
-    for path in [p for p in sorted(temporary.rglob("*")) if p.is_dir()]:
-        fsync_folder(path)
-    fsync_folder(temporary)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    temporary.rename(final)
-    fsync_folder(final.parent)
-
-
-def read_bytes(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """The bytes of a regular file of at most `max_bytes`; the last path part may not be a symbolic link.
-
-    Raises:
-        InvalidError: missing, not a regular file, a symbolic link, unreadable, or too large.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        reason = "is a symbolic link" if error.errno == errno.ELOOP else (error.strerror or "cannot be read").lower()
-        raise InvalidError(f"`{path}`: {reason}") from error
-    with os.fdopen(descriptor, "rb") as f:
-        status = os.fstat(f.fileno())
+    with _open(path, root) as descriptor:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise InvalidError(f"`{path}` is not a regular file")
-        data = f.read(max_bytes + 1)
+        if status.st_size > max_bytes:
+            raise InvalidError(f"`{path}` is larger than {max_bytes:,} bytes")
+        with os.fdopen(descriptor, "rb", closefd=False) as f:
+            try:
+                data = f.read(max_bytes + 1)
+            except OSError as error:
+                raise InvalidError(f"`{path}`: {(error.strerror or 'cannot be read').lower()}") from error
     if len(data) > max_bytes:
         raise InvalidError(f"`{path}` is larger than {max_bytes:,} bytes")
     return data
 
 
-def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> str:
+@contextlib.contextmanager
+def _open(path: Path, root: Path | None) -> Iterator[int]:
+    """A descriptor of `path`, opened part by part below `root`."""
+    folder, parts = (path.parent, (path.name,)) if root is None else (root, _parts_below(path, root))
+    held: list[int] = []
+    try:
+        held.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+        for part in parts[:-1]:
+            held.append(os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=held[-1]))
+        # Opening a FIFO must not wait for its writer.
+        held.append(os.open(parts[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=held[-1]))
+    except (OSError, ValueError) as error:
+        for descriptor in held:
+            os.close(descriptor)
+        raise InvalidError(f"`{path}`: {_why(error)}") from error
+    try:
+        yield held[-1]
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+
+
+def _parts_below(path: Path, root: Path) -> tuple[str, ...]:
+    try:
+        parts = path.relative_to(root).parts
+    except ValueError as error:
+        raise InvalidError(f"`{path}` is outside of the project") from error
+    if not parts or ".." in parts:
+        raise InvalidError(f"`{path}` is outside of the project")
+    return parts
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, ValueError):
+        return "is not a possible file name"
+    # Linux says ELOOP for the last part and ENOTDIR for a folder; macOS says ELOOP for both.
+    if error.errno == errno.ELOOP:
+        return "is a symbolic link"
+    if error.errno == errno.ENOTDIR:
+        return "a part of its path is not a folder, or is a symbolic link"
+    return (error.strerror or "cannot be read").lower()
+
+
+def read_text(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, root: Path | None = None) -> str:
     """UTF-8 text of a regular file, without a byte order mark.
 
     Raises:
         InvalidError: as `read_bytes`, or not UTF-8.
     """
     try:
-        return read_bytes(path, max_bytes=max_bytes).decode("utf-8-sig")
+        return read_bytes(path, max_bytes=max_bytes, root=root).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidError(f"`{path}` is not UTF-8 (byte {error.start})", help="save it as UTF-8") from error
 
 
-def read_json(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Any:
+def read_json(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, root: Path | None = None) -> Any:
     """A JSON value from a file that lorarun wrote.
 
     Raises:
@@ -179,6 +317,6 @@ def read_json(path: Path, *, max_bytes: int = MAX_TEXT_BYTES) -> Any:
         IntegrityError: it is not JSON, so somebody changed it.
     """
     try:
-        return json.loads(read_text(path, max_bytes=max_bytes))
+        return json.loads(read_text(path, max_bytes=max_bytes, root=root))
     except (ValueError, RecursionError) as error:
         raise IntegrityError(f"`{path}` is not valid JSON: {error}") from error

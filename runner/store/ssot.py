@@ -90,7 +90,7 @@ def append(root: Path, record: Record, rows: Iterable[Mapping[str, Any]]) -> str
 def _add_evidence(root: Path, collected: evidence.Evidence) -> None:
     path = evidence_path(root, collected.digest)
     if path.is_symlink() or path.exists():
-        evidence.decode(files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES), collected.digest)
+        evidence.decode(files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root), collected.digest)
         return
     files.add_bytes(path, evidence.compress(collected.text))
 
@@ -151,7 +151,7 @@ def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
     """
     path = evidence_path(root, record.evidence)
     try:
-        data = files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES)
+        data = files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root)
     except InvalidError as error:
         raise IntegrityError(str(error), help="the evidence belongs to the record: add it to git with it") from error
     return evidence.decode(data, record.evidence)
@@ -167,7 +167,7 @@ def scan(root: Path) -> Contents:
             problems.append(Problem(shown, "is not a record's file; it does not belong here"))
             continue
         try:
-            found[path.stem] = Stored(path.stem, _read_record(path))
+            found[path.stem] = Stored(path.stem, _read_record(root, path))
         except LorarunError as error:
             newer = isinstance(error, InvalidError) and "newer" in error.message
             problems.append(Problem(shown, error.message, newer))
@@ -200,8 +200,8 @@ def _entries(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.name not in _KEPT and not files.is_temporary(p))
 
 
-def _read_record(path: Path) -> Record:
-    data = files.read_bytes(path, max_bytes=codec.MAX_RECORD_BYTES)
+def _read_record(root: Path, path: Path) -> Record:
+    data = files.read_bytes(path, max_bytes=codec.MAX_RECORD_BYTES, root=root)
     if codec.id_of(data) != path.stem:
         raise IntegrityError("its content does not have the digest that its name says: it was changed")
     return codec.from_json(data)
