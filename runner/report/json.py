@@ -1,0 +1,42 @@
+"""The report as JSON: the record, its id and what the other formats compute, for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.canonical import plain
+from runner.record.model import Record
+from runner.report.catalogue import catalogue
+from runner.report.view import view
+from runner.report.words import Words
+
+SCHEMA = "lorarun/report/v1"
+
+
+def write(
+    record: Record,
+    evidence: Sequence[Mapping[str, Any]],
+    history: Sequence[Record],
+    *,
+    language: str,
+    lines: Mapping[str, int],
+) -> str:
+    """Indented, key-sorted JSON in ASCII, so that it is inert wherever it is printed or embedded."""
+    seen = view(record, evidence, history, limit=2000, pictures=0)
+    document = {
+        "schema": SCHEMA,
+        "record_id": seen.record_id,
+        "language": language,
+        "verdict": seen.status,
+        "headline": Words(catalogue(language)).headline(seen),
+        "record": plain(record),
+        "samples": [
+            {"evaluation": book.evaluation, "metric": book.metric, "total": book.total, "states": dict(book.counts)}
+            for book in seen.ledgers
+        ],
+        "trends": [plain(trend) for trend in seen.trends],
+    }
+    text = json.dumps(document, ensure_ascii=True, indent=1, sort_keys=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026") + "\n"

@@ -1,0 +1,188 @@
+"""The per-sample ledger of one evaluation: what a tuning fixed, made worse, kept and left wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from runner.acceptance.model import Check
+from runner.report import hostile
+from runner.report.difference import Difference, difference
+from runner.report.reading import Evidence, Row, figure, items, mapping, text
+
+STATES = ("regressed", "wrong", "improved", "fixed", "kept", "unscored")
+_EQUAL = 1e-12
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of a sample: its thumbnail as a data URL ("" where there is none) and where the file was."""
+
+    url: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What one stage of a chain answered before the last one."""
+
+    id: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class SampleRow:
+    """One sample with both answers. Texts are cut to the ledger's limit and safe to show once escaped."""
+
+    id: str
+    state: str
+    prompt: str
+    system: str
+    reference: str
+    pictures: tuple[Picture, ...]
+    before: str
+    after: str
+    difference: Difference
+    score_before: float | None
+    score_after: float | None
+    gain: float  # in the metric's own direction; 0 where unknown
+    scores: tuple[tuple[str, float | None, float | None], ...]
+    cut_off: bool  # an answer ended at its token limit
+    source: str
+    cluster: str
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The samples of one evaluation, worst news first."""
+
+    evaluation: str
+    metric: str  # which metric's score decides the states
+    direction: str
+    graded: bool  # the score is not only right or wrong
+    total: int
+    counts: tuple[tuple[str, int], ...]  # every state with at least one sample
+    rows: tuple[SampleRow, ...]
+
+
+def deciding_metric(evaluation: str, checks: Sequence[Check], evidence: Evidence) -> str:
+    """The metric of the evaluation's first target; without one, of its first guard, then the first that was scored."""
+    for kind in ("target", "guard"):
+        for check in checks:
+            if check.kind == kind and check.metric.startswith(evaluation + "."):
+                return check.metric.removeprefix(evaluation + ".")
+    return next(iter(evidence.metrics.get(evaluation, [])), "")
+
+
+def state_of(before: float | None, after: float | None, *, lower: bool, best: float | None) -> str:
+    """One of `STATES`: fixed is better and fully right, improved only better, wrong is unchanged and not right."""
+    if before is None or after is None:
+        return "unscored"
+    gain = (before - after) if lower else (after - before)
+    right = best is not None and abs(after - best) <= _EQUAL
+    if abs(gain) <= _EQUAL:
+        return "kept" if right else "wrong"
+    if gain < 0:
+        return "regressed"
+    return "fixed" if right else "improved"
+
+
+def ledger(
+    evaluation: str, evidence: Evidence, checks: Sequence[Check], *, best: float | None, limit: int, pictures: int
+) -> Ledger:
+    """The ledger of an evaluation.
+
+    Args:
+        best: the best score that a sample can have, or None where there is no such value.
+        limit: characters of a text that are kept.
+        pictures: thumbnails that are kept, over all rows.
+    """
+    metric = deciding_metric(evaluation, checks, evidence)
+    directions = [c.direction for c in checks if c.metric == f"{evaluation}.{metric}" and c.direction]
+    lower = bool(directions) and directions[0] == "lower"
+    ids = evidence.samples.get(evaluation, {})
+    left = pictures
+    rows: list[SampleRow] = []
+    for sample, row in ids.items():
+        built = _row(evaluation, sample, row, evidence, metric, lower=lower, best=best, limit=limit, pictures=left)
+        left -= sum(1 for p in built.pictures if p.url)
+        rows.append(built)
+    rows.sort(key=lambda r: (STATES.index(r.state), r.gain))
+    states = [r.state for r in rows]
+    counts = tuple((s, states.count(s)) for s in STATES if s in states)
+    values = {v for r in rows for v in (r.score_before, r.score_after) if v is not None}
+    return Ledger(
+        evaluation=evaluation,
+        metric=metric,
+        direction="lower" if lower else "higher",
+        graded=len(values) > 2,
+        total=len(rows),
+        counts=counts,
+        rows=tuple(rows),
+    )
+
+
+def _row(
+    evaluation: str,
+    sample: str,
+    row: Row,
+    evidence: Evidence,
+    metric: str,
+    *,
+    lower: bool,
+    best: float | None,
+    limit: int,
+    pictures: int,
+) -> SampleRow:
+    answers = {arm: evidence.completions.get((evaluation, arm, sample), {}) for arm in ("before", "after")}
+    scores = {
+        name: tuple(evidence.scores.get((evaluation, arm, name), {}).get(sample) for arm in ("before", "after"))
+        for name in evidence.metrics.get(evaluation, [])
+    }
+    old, new = scores.get(metric, (None, None))
+    gain = 0.0 if old is None or new is None else (old - new if lower else new - old)
+    before, after = (hostile.visible(text(answers[arm].get("text")), limit) for arm in ("before", "after"))
+    return SampleRow(
+        id=hostile.one_line(sample, 200),
+        state=state_of(old, new, lower=lower, best=best),
+        prompt=hostile.visible(text(row.get("prompt")), limit),
+        system=hostile.visible(text(row.get("system")), limit),
+        reference=hostile.visible(text(row.get("reference")), limit),
+        pictures=_pictures(row, pictures),
+        before=before,
+        after=after,
+        difference=difference(before, after),
+        score_before=figure(old),
+        score_after=figure(new),
+        gain=gain,
+        scores=tuple((name, *pair) for name, pair in scores.items()),  # type: ignore[misc]
+        cut_off=any(a.get("finish_reason") == "length" for a in answers.values()),
+        source=hostile.one_line(text(row.get("source")), 200),
+        cluster=hostile.one_line(text(row.get("cluster")), 200),
+        stages=_stages(evaluation, sample, evidence, limit),
+    )
+
+
+def _pictures(row: Row, most: int) -> tuple[Picture, ...]:
+    found: list[Picture] = []
+    for image in [mapping(i) for i in items(row.get("images"))][:8]:
+        url = hostile.thumbnail(image.get("thumbnail")) if len(found) < most else ""
+        found.append(Picture(url, hostile.one_line(text(image.get("path")), 200)))
+    return tuple(found)
+
+
+def _stages(evaluation: str, sample: str, evidence: Evidence, limit: int) -> tuple[Stage, ...]:
+    names = [arm.removeprefix("after/") for arm in evidence.arms.get(evaluation, []) if arm.startswith("after/")]
+    answers: Mapping[tuple[str, str, str], Row] = evidence.completions
+    return tuple(
+        Stage(
+            hostile.one_line(name, 80),
+            *(
+                hostile.visible(text(answers.get((evaluation, f"{arm}/{name}", sample), {}).get("text")), limit)
+                for arm in ("before", "after")
+            ),
+        )
+        for name in names
+    )

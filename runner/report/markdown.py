@@ -1,0 +1,58 @@
+"""The report as Markdown, for a pull request comment: never longer than a forge takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.record.model import Record
+from runner.report import hostile, templates
+from runner.report.catalogue import catalogue
+from runner.report.changes import changes
+from runner.report.reading import flat
+from runner.report.view import View, view
+from runner.report.words import Words
+
+MAX_CHARACTERS = 65_000
+# Tried in this order until the text fits: regressions an evaluation, guards, steps, characters of a text.
+_SIZES = ((5, 200, 60, 400), (3, 60, 40, 240), (1, 20, 20, 160), (0, 8, 0, 80))
+
+
+def write(
+    record: Record,
+    evidence: Sequence[Mapping[str, Any]],
+    history: Sequence[Record],
+    *,
+    language: str,
+    lines: Mapping[str, int],
+) -> str:
+    """Markdown of at most `MAX_CHARACTERS` characters."""
+    words = Words(catalogue(language))
+    seen = view(record, evidence, history, limit=400, pictures=0)
+    text = ""
+    for number, sizes in enumerate(_SIZES):
+        text = _text(seen, words, sizes, cut=number > 0)
+        if len(text) <= MAX_CHARACTERS:
+            return text
+    note = "\n\n" + words.say("cut") + "\n"
+    return text[: text.rfind("\n", 0, MAX_CHARACTERS - len(note))] + note
+
+
+def _text(seen: View, words: Words, sizes: tuple[int, int, int, int], *, cut: bool) -> str:
+    regressions, guards, steps, characters = sizes
+    return (
+        templates.markdown()
+        .get_template("report.md.j2")
+        .render(
+            view=seen,
+            changes=changes(seen),
+            regressions=regressions,
+            guards_shown=guards,
+            steps_shown=steps,
+            cut=cut,
+            versions=flat(seen.record.environment),
+            code=lambda value, limit=characters: hostile.code_span(value, limit),
+            brief=lambda value, limit=160: hostile.one_line(value, limit),
+            **words.functions(),
+        )
+    )

@@ -1,0 +1,114 @@
+"""What the steps of a run did, for showing: training curves, memory against the line, actions and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.record.model import StepRecord
+from runner.report.reading import figure, items, mapping, points, text
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The training of one adapter, by optimizer update."""
+
+    step: str
+    loss: tuple[tuple[float, float], ...]
+    valid: tuple[tuple[float, float], ...]
+    learning_rate: tuple[tuple[float, float], ...]
+    final_loss: float | None
+    updates: float | None
+    epochs: float | None
+    tokens: float | None  # supervised tokens
+    tokens_per_second: float | None
+    seconds: float
+    parameters: float | None  # trainable
+    modules: float | None
+    paths: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class StepMemory:
+    """Memory of one step's process tree, in bytes."""
+
+    step: str
+    forecast: float | None
+    peak: float | None
+    mlx_peak: float | None
+    limit: float | None
+    samples: float | None
+    gaps: float | None
+    timeline: tuple[tuple[float, float], ...]  # seconds since the step began, bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All steps' memory; `peak` is the greatest that was seen, `limit` the cut line."""
+
+    steps: tuple[StepMemory, ...]
+    peak: float | None
+    limit: float | None
+
+
+def curve(step: StepRecord) -> Curve:
+    """The training curve of a tune step."""
+    measures = step.measures
+    history = [mapping(row) for row in items(measures.get("history"))]
+
+    def series(name: str) -> tuple[tuple[float, float], ...]:
+        pairs = [(figure(row.get("update")), figure(row.get(name))) for row in history]
+        return tuple((x, y) for x, y in pairs if x is not None and y is not None)
+
+    seconds = figure(measures.get("seconds")) or step.seconds
+    tokens = figure(measures.get("trained_tokens"))
+    speed = figure(measures.get("tokens_per_second"))
+    if speed is None and seconds:
+        seen = sum(figure(row.get("tokens")) or 0.0 for row in history) or tokens
+        speed = seen / seconds if seen else None
+    return Curve(
+        step=step.id,
+        loss=series("loss"),
+        valid=points(measures.get("valid_losses")),
+        learning_rate=series("learning_rate"),
+        final_loss=figure(measures.get("final_train_loss")),
+        updates=figure(measures.get("updates")) or (float(len(history)) or None),
+        epochs=figure(measures.get("epochs")),
+        tokens=tokens,
+        tokens_per_second=speed,
+        seconds=seconds,
+        parameters=figure(measures.get("trainable_parameters")),
+        modules=figure(measures.get("matched_modules")),
+        paths=tuple((k, text(v)) for k, v in sorted(mapping(measures.get("paths_taken")).items())),
+    )
+
+
+def curves(steps: Sequence[StepRecord]) -> tuple[Curve, ...]:
+    """The curves of all tune steps."""
+    return tuple(curve(step) for step in steps if step.kind == "tune")
+
+
+def memory(steps: Sequence[StepRecord], quantities: Mapping[str, Any]) -> Memory:
+    """What the guard saw, step by step. The peak is the record's own quantity where it has one."""
+    rows = tuple(_step_memory(step) for step in steps if any(figure(v) is not None for v in step.memory.values()))
+    stated = figure(mapping(quantities.get("memory.peak")).get("value"))
+    peaks = [row.peak for row in rows if row.peak is not None]
+    limits = [row.limit for row in rows if row.limit]
+    return Memory(rows, stated if stated is not None else max(peaks, default=None), min(limits, default=None))
+
+
+def _step_memory(step: StepRecord) -> StepMemory:
+    seen = step.memory
+    return StepMemory(
+        step=step.id,
+        forecast=figure(seen.get("forecast_bytes")),
+        peak=figure(seen.get("peak_bytes")),
+        mlx_peak=figure(seen.get("mlx_peak_bytes")),
+        limit=figure(seen.get("limit_bytes")),
+        samples=figure(seen.get("samples")),
+        gaps=figure(seen.get("gaps")),
+        timeline=points(seen.get("timeline")),
+        seconds=step.seconds,
+    )

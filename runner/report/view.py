@@ -1,0 +1,237 @@
+"""What a report says, before it is put into words: a pure function of record, evidence and history.
+
+Knows no format and no language; templates turn its values into text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.acceptance.model import Check, Scorecard
+from runner.canonical import digest_value, plain
+from runner.record.model import Record, StepRecord
+from runner.report import chain, ledger, reading, training
+from runner.report.chain import Attribution
+from runner.report.ledger import Ledger
+from runner.report.reading import Evidence, Row, figure, items, mapping, text
+
+STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a rule without any model scores on the same samples."""
+
+    metric: str
+    name: str
+    value: float
+
+
+@dataclass(frozen=True)
+class TrendPoint:
+    """One record's value of a target's metric."""
+
+    record_id: str
+    created: str
+    before: float | None
+    after: float | None
+    status: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A target's metric over all records of a campaign, oldest first."""
+
+    target: str
+    title: str
+    metric: str
+    points: tuple[TrendPoint, ...]
+
+
+@dataclass(frozen=True)
+class DataFinding:
+    """A finding of the data checks."""
+
+    dataset: str
+    severity: str
+    code: str
+    message: str
+    location: str
+
+
+@dataclass(frozen=True)
+class DataSplit:
+    """One split of a data set as it was measured."""
+
+    dataset: str
+    split: str
+    rows: float | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class View:
+    """All that a report of one record shows."""
+
+    record: Record
+    record_id: str
+    title: str
+    owner: str
+    status: str
+    reason: str
+    checks: tuple[Check, ...]
+    scorecard: Scorecard | None
+    memory: training.Memory
+    curves: tuple[training.Curve, ...]
+    attributions: tuple[Attribution, ...]
+    ledgers: tuple[Ledger, ...]
+    baselines: tuple[Baseline, ...]
+    splits: tuple[DataSplit, ...]
+    findings: tuple[DataFinding, ...]
+    trends: tuple[Trend, ...]
+    history: tuple[Record, ...]
+
+    def of_kind(self, *kinds: str) -> tuple[Check, ...]:
+        """The checks of these kinds, in the verdict's order."""
+        return tuple(c for c in self.checks if c.kind in kinds)
+
+    @property
+    def targets(self) -> tuple[Check, ...]:
+        """The targets."""
+        return self.of_kind("target")
+
+    @property
+    def guards(self) -> tuple[Check, ...]:
+        """The guards, those that fell first."""
+        rank = {"error": 0, "fail": 1, "inconclusive": 2, "warn": 3}
+        return tuple(sorted(self.of_kind("guard"), key=lambda c: rank.get(c.status, 4)))
+
+    @property
+    def limits(self) -> tuple[Check, ...]:
+        """Everything that is neither target nor guard."""
+        return tuple(c for c in self.checks if c.kind not in {"target", "guard"})
+
+    @property
+    def ran(self) -> tuple[StepRecord, ...]:
+        """The steps that were not cached."""
+        return tuple(s for s in self.record.steps if s.action != "cached")
+
+
+def record_id(record: Record) -> str:
+    """The first 32 hex digits of the digest of the record's canonical JSON."""
+    return digest_value(plain(record)).removeprefix("sha256:")[:32]
+
+
+def best_value(metric: str, direction: str) -> float | None:
+    """The best score that one sample can have: the end of the metric's range; None where it is open."""
+    return 0.0 if direction == "lower" else 1.0
+
+
+def view(
+    record: Record, evidence: Iterable[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 5000
+) -> View:
+    """Everything that a report of `record` shows. Texts of samples are cut to `limit` characters."""
+    rows = reading.evidence(evidence)
+    checks = tuple(reading.check(c) for c in items(record.verdict.get("checks")))
+    metadata = reading.metadata(record.spec)
+    status = text(record.verdict.get("status"))
+    past = _past(record, history)
+    return View(
+        record=record,
+        record_id=record_id(record),
+        title=text(metadata.get("title")) or record.campaign,
+        owner=text(metadata.get("owner")),
+        status=status if status in STATUSES else "ERROR",
+        reason=text(record.verdict.get("reason")),
+        checks=checks,
+        scorecard=reading.scorecard(record.verdict.get("scorecard")),
+        memory=training.memory(record.steps, record.quantities),
+        curves=training.curves(record.steps),
+        attributions=_attributions(record, rows, checks),
+        ledgers=_ledgers(rows, checks, limit, pictures),
+        baselines=_baselines(record.measures),
+        splits=_splits(record.data),
+        findings=_findings(record.data),
+        trends=_trends(checks, past),
+        history=past,
+    )
+
+
+def _past(record: Record, history: Sequence[Record]) -> tuple[Record, ...]:
+    known = {record_id(r): r for r in history if r.campaign == record.campaign and r.kind == "campaign"}
+    known[record_id(record)] = record
+    ordered = sorted(known.items(), key=lambda pair: (pair[1].created, pair[0]))
+    return tuple(r for _, r in ordered)
+
+
+def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int) -> tuple[Ledger, ...]:
+    found: list[Ledger] = []
+    for evaluation in rows.samples:
+        metric = ledger.deciding_metric(evaluation, checks, rows)
+        directions = [c.direction for c in checks if c.metric == f"{evaluation}.{metric}"]
+        best = best_value(metric, directions[0] if directions else "higher")
+        found.append(ledger.ledger(evaluation, rows, checks, best=best, limit=limit, pictures=pictures))
+    return tuple(found)
+
+
+def _attributions(record: Record, rows: Evidence, checks: Sequence[Check]) -> tuple[Attribution, ...]:
+    chains = mapping(record.spec.get("chains"))
+    found: list[Attribution] = []
+    for evaluation, about in mapping(record.spec.get("evaluations")).items():
+        stages = [
+            text(mapping(s).get("id"))
+            for s in items(mapping(chains.get(text(mapping(about).get("subject")))).get("stages"))
+        ]
+        if len(stages) < 2:
+            continue
+        metric = ledger.deciding_metric(evaluation, checks, rows)
+        best = best_value(metric, "higher")
+        made = chain.attribution(evaluation, metric, record.measures, (stages[0], stages[-1]), best=best)
+        found += [made] if made else []
+    return tuple(found)
+
+
+def _baselines(measures: Row) -> tuple[Baseline, ...]:
+    found: list[Baseline] = []
+    for metric, arms in measures.items():
+        for name, value in mapping(mapping(arms).get("baselines")).items():
+            number = figure(mapping(value).get("value")) if isinstance(value, dict) else figure(value)
+            if number is not None:
+                found.append(Baseline(metric, name, number))
+    return tuple(found)
+
+
+def _splits(data: Row) -> tuple[DataSplit, ...]:
+    return tuple(
+        DataSplit(dataset, split, figure(about.get("rows")), text(about.get("digest")))
+        for dataset, splits in data.items()
+        for split, about in mapping(splits).items()
+        if isinstance(about, dict) and ("rows" in about or "digest" in about)
+    )
+
+
+def _findings(data: Row) -> tuple[DataFinding, ...]:
+    found: list[DataFinding] = []
+    for dataset, splits in data.items():
+        parts = mapping(splits)
+        lists = [parts.get("findings"), *(mapping(p).get("findings") for p in parts.values())]
+        for row in [mapping(r) for some in lists for r in items(some)]:
+            place = text(row.get("path")) + (f":{row['line']}" if row.get("line") else "")
+            severity = text(row.get("severity")) or "warning"
+            found.append(DataFinding(dataset, severity, text(row.get("code")), text(row.get("message")), place))
+    return tuple(found)
+
+
+def _trends(checks: Sequence[Check], past: Sequence[Record]) -> tuple[Trend, ...]:
+    return tuple(
+        Trend(c.id, c.title, c.metric, tuple(_trend_point(c, r) for r in past)) for c in checks if c.kind == "target"
+    )
+
+
+def _trend_point(target: Check, record: Record) -> TrendPoint:
+    same: list[Any] = [c for c in map(mapping, items(record.verdict.get("checks"))) if c.get("id") == target.id]
+    about = same[0] if same else {}
+    before, after = figure(about.get("before")), figure(about.get("after"))
+    return TrendPoint(record_id(record), record.created, before, after, text(about.get("status")))
