@@ -6,6 +6,18 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Option:
+    """One setting of a metric: a choice of words, or a number between bounds."""
+
+    name: str
+    default: str | int | float
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    title: str = ""
+
+
+@dataclass(frozen=True)
 class MetricInfo:
     """How a metric is read, known without importing its implementation."""
 
@@ -15,10 +27,12 @@ class MetricInfo:
     low: float | None = None  # range; None is open
     high: float | None = None
     unit: str = ""  # "" (a share of one) | characters | tokens | percent | errors per character …
-    needs: tuple[str, ...] = ()  # reference, facts, repeats, upstream
+    needs: tuple[str, ...] = ()  # reference, facts, sampled, greedy, upstream
     version: int = 1
     title: str = ""
     module: str = ""  # runner.metrics.<module> holds `measure`
+    corpus: bool = False  # the aggregate is a function of summed statistics, not the mean of the scores
+    options: tuple[Option, ...] = ()
 
     @property
     def signature(self) -> str:
