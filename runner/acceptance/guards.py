@@ -14,7 +14,7 @@ import numpy as np
 from runner.acceptance import effects
 from runner.acceptance.model import Check, Measure
 from runner.acceptance.outcome import end
-from runner.acceptance.pairs import Aggregate, Pair, exact_mean, mean_of, pair_of, problem_of, resample, stream
+from runner.acceptance.pairs import Pair, exact_mean, pair_of, problem_of, resample, stream
 from runner.acceptance.power import samples_needed, smallest_visible_change
 from runner.acceptance.significance import holm, mcnemar, sign_flip, swap
 from runner.acceptance.wording import change, count, figure
@@ -66,7 +66,6 @@ def judge_guards(
     *,
     seed: int,
     attempts: Mapping[str, int],
-    aggregates: Mapping[str, Aggregate],
 ) -> tuple[Check, ...]:
     """One check a guarded measure.
 
@@ -75,7 +74,7 @@ def judge_guards(
     """
     chosen = guarded(guards, measures)
     broken = {m.id: problem_of(m) for m in chosen}
-    watched = [_watch(guards, m, seed, aggregates.get(m.id, mean_of)) for m in chosen if not broken[m.id]]
+    watched = [_watch(guards, m, seed) for m in chosen if not broken[m.id]]
     adjusted = dict(zip([w.measure.id for w in watched], holm([w.p_value for w in watched]), strict=True))
     by_id = {w.measure.id: w for w in watched}
     checks = []
@@ -96,8 +95,8 @@ def _blank(guards: GuardSpec, name: str, direction: str) -> Check:
     return Check(PREFIX + name, "guard", "error", name, allowed, "", "", name, direction, details=details)
 
 
-def _watch(guards: GuardSpec, measure: Measure, seed: int, aggregate: Aggregate) -> Watched:
-    pair = pair_of(measure, aggregate)
+def _watch(guards: GuardSpec, measure: Measure, seed: int) -> Watched:
+    pair = pair_of(measure)
     sign = 1 if measure.info.direction == "higher" else -1
     if pair.is_mean:
         before, after = float(exact_mean(measure.before)), float(exact_mean(measure.after))

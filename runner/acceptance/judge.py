@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from runner.acceptance.guards import judge_guards
 from runner.acceptance.limits import judge_limit, judge_memory
 from runner.acceptance.model import Check, Measure, Quantity, Verdict
-from runner.acceptance.pairs import Aggregate, mean_of
 from runner.acceptance.scorecard import add_up
 from runner.acceptance.targets import judge_target
 from runner.acceptance.wording import count
@@ -31,25 +30,19 @@ def judge(
     "determinism", …). `attempts` holds, by digest of the test data, how many earlier records opened it, this one not
     counted. `failures` are the failed steps, one sentence each ("tune/qwen-lora: loss is NaN in update 3").
     """
-    aggregates = {name: _aggregate_of(measure) for name, measure in measures.items()}
     checks: list[Check] = [_failed_step(i, text) for i, text in enumerate(failures)]
     for target in policy.targets:
         measure = measures.get(target.metric)
         tried = attempts.get(measure.test_data, 0) if measure else 0
-        aggregate = aggregates.get(target.metric, mean_of)
-        checks.append(judge_target(target, measure, attempts=tried, seed=seed, aggregate=aggregate))
+        checks.append(judge_target(target, measure, attempts=tried, seed=seed))
     if policy.guards is not None:
-        checks += judge_guards(policy.guards, measures, seed=seed, attempts=attempts, aggregates=aggregates)
+        checks += judge_guards(policy.guards, measures, seed=seed, attempts=attempts)
     checks += [judge_limit(limit, measures, quantities) for limit in policy.limits]
     if memory_limit_bytes is not None:
         checks.append(judge_memory(memory_limit_bytes, quantities))
     status = _status(checks)
     card = add_up(scorecard, checks) if scorecard else None
     return Verdict(status, _reason(status, checks), tuple(checks), card)
-
-
-def _aggregate_of(measure: Measure) -> Aggregate:
-    return mean_of
 
 
 def _failed_step(number: int, text: str) -> Check:

@@ -13,11 +13,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runner.acceptance.model import Measure
+from runner.metrics.measure import aggregate
 from runner.metrics.model import Scores
 
 Array = NDArray[np.float64]
@@ -112,7 +114,7 @@ def mean_of(sums: Array) -> Array:
     return np.asarray(sums[:, 0] / sums[:, 1], dtype=np.float64)
 
 
-def pair_of(measure: Measure, aggregate: Aggregate = mean_of) -> Pair:
+def pair_of(measure: Measure) -> Pair:
     """`measure` as exact sums over clusters. `problem_of` must have found nothing."""
     before, after = _rows(measure.before), _rows(measure.after)
     groups = _groups(measure)
@@ -124,9 +126,13 @@ def pair_of(measure: Measure, aggregate: Aggregate = mean_of) -> Pair:
         before=_sum_groups(np.rint(before / scale), groups, count),
         after=_sum_groups(np.rint(after / scale), groups, count),
         scale=scale,
-        aggregate=aggregate,
+        aggregate=_aggregate_of(measure.before),
         is_mean=not measure.before.statistics,
     )
+
+
+def _aggregate_of(scores: Scores) -> Aggregate:
+    return partial(aggregate, scores.metric, {}) if scores.statistics else mean_of
 
 
 def _rows(scores: Scores) -> Array:

@@ -11,12 +11,10 @@ from runner.acceptance.effects import Reading
 from runner.acceptance.model import Check, Measure
 from runner.acceptance.outcome import end
 from runner.acceptance.pairs import (
-    Aggregate,
     Array,
     Pair,
     Resampled,
     exact_mean,
-    mean_of,
     pair_of,
     problem_of,
     resample,
@@ -41,9 +39,7 @@ class Evidence:
     alpha: float
 
 
-def judge_target(
-    target: TargetSpec, measure: Measure | None, *, attempts: int, seed: int, aggregate: Aggregate = mean_of
-) -> Check:
+def judge_target(target: TargetSpec, measure: Measure | None, *, attempts: int, seed: int) -> Check:
     """The check of one target.
 
     `attempts` counts the earlier records that opened the same test data; alpha is divided by it plus one.
@@ -56,7 +52,7 @@ def judge_target(
         return end(check, "error", "unusable", problem)
     if measure.info.direction not in ("higher", "lower"):
         return end(check, "error", "no_direction", f"`{target.metric}` has no better direction")
-    evidence = _weigh(target, measure, attempts=attempts, seed=seed, aggregate=aggregate)
+    evidence = _weigh(target, measure, attempts=attempts, seed=seed)
     return _decide(_described(check, evidence), evidence, measure, attempts)
 
 
@@ -78,8 +74,8 @@ def _blank(target: TargetSpec, measure: Measure | None) -> Check:
     )
 
 
-def _weigh(target: TargetSpec, measure: Measure, *, attempts: int, seed: int, aggregate: Aggregate) -> Evidence:
-    pair = pair_of(measure, aggregate)
+def _weigh(target: TargetSpec, measure: Measure, *, attempts: int, seed: int) -> Evidence:
+    pair = pair_of(measure)
     reading = effects.reading_of(measure.info, target.kind)
     if pair.is_mean:
         b, a = exact_mean(measure.before), exact_mean(measure.after)

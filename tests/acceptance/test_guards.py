@@ -12,7 +12,7 @@ FAILURES = MetricInfo("failure_rate", "lower", "operation", 0.0, 1.0)
 
 def judged(*measures, guards=None, attempts=None):
     named = {m.id: m for m in measures}
-    return judge_guards(guards or GuardSpec(), named, seed=19, attempts=attempts or {}, aggregates={})
+    return judge_guards(guards or GuardSpec(), named, seed=19, attempts=attempts or {})
 
 
 def moved(n, up, down, *, name="a.fact_recall", info=ACCURACY, right=60):

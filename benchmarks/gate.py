@@ -1,0 +1,107 @@
+"""Simulated campaigns through the real gate: how often it passes what it should, and what it should not.
+
+A campaign has three targets (+15 %, +15 %, +20 % over a baseline of 0.60), or only the first, and eight guards
+(baseline 0.70). Scores are 0/1, and 15 % of all answers are lost and 15 % won at random (churn), as a tuning changes
+answers even where it teaches nothing. "nothing" has no true gain, "+30 %" a true gain of 30 % on every target; "harm"
+is "+30 %" with a true loss of 20 % on one guard. Guards are otherwise truly unchanged. The naive rule compares bare
+means: every target's gain reached, and no guard's mean fallen.
+
+Run `python benchmarks/gate.py`; it ends with 1 where a rate misses what docs/gate.md promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from runner.acceptance.judge import judge
+from runner.acceptance.model import Measure
+from runner.metrics.model import MetricInfo, Scores
+from runner.spec.model import AcceptanceSpec, GuardSpec, TargetSpec
+
+INFO = MetricInfo("fact_recall", "higher", "quality", 0.0, 1.0)
+TARGETS = {"image.fact_recall": 0.15, "summary.fact_recall": 0.15, "chain.fact_recall": 0.20}
+GUARDS = tuple(f"guarded{i}.fact_recall" for i in range(8))
+BASELINE, GUARD_BASELINE, CHURN = 0.60, 0.70, 0.15
+CAMPAIGNS = {"three targets": TARGETS, "one target": dict(list(TARGETS.items())[:1])}
+PROMISES = {("nothing", 100): (None, 0.02), ("+30 %", 100): (0.45, None), ("+30 %", 200): (0.65, None),
+            ("+30 %", 500): (0.88, None)}  # fmt: skip
+
+
+def scores(values: np.ndarray) -> Scores:
+    ids = tuple(map(str, range(len(values))))
+    return Scores("fact_recall", "fact_recall|v1", float(values.mean()), ids, tuple(values.tolist()))
+
+
+def arms(rng: np.random.Generator, n: int, baseline: float, gain: float) -> tuple[np.ndarray, np.ndarray]:
+    """Before and after. `CHURN` of all answers are lost and as many won at random, beside the true gain."""
+    before = rng.random(n) < baseline
+    won = CHURN / (1 - baseline) + max(gain, 0) * baseline / (1 - baseline)
+    lost = CHURN / baseline + max(-gain, 0)
+    after = np.where(before, rng.random(n) >= lost, rng.random(n) < won)
+    return before.astype(float), after.astype(float)
+
+
+def campaign(rng: np.random.Generator, n: int, gain: float, harm: float) -> dict[str, Measure]:
+    measures = {name: arms(rng, n, BASELINE, gain) for name in TARGETS}
+    measures |= {name: arms(rng, n, GUARD_BASELINE, -harm if i == 0 else 0.0) for i, name in enumerate(GUARDS)}
+    return {name: Measure(name, INFO, scores(b), scores(a)) for name, (b, a) in measures.items()}
+
+
+def gate_passes(measures: dict[str, Measure], wanted: dict[str, float], resamples: int, seed: int) -> bool:
+    targets = tuple(TargetSpec(name, name, least, resamples=resamples, min_samples=1) for name, least in wanted.items())
+    policy = AcceptanceSpec(targets, GuardSpec(metrics=GUARDS, resamples=resamples))
+    verdict = judge(policy, None, measures, {}, memory_limit_bytes=None, attempts={}, failures=(), seed=seed)
+    return verdict.status == "PASS"
+
+
+def gains(measures: dict[str, Measure], wanted: dict[str, float]) -> bool:
+    return all(measures[m].after.value >= (1 + least) * measures[m].before.value for m, least in wanted.items())
+
+
+def holds(measures: dict[str, Measure]) -> bool:
+    return all(measures[m].after.value >= measures[m].before.value for m in GUARDS)
+
+
+def row(label: str, drawn: list[dict[str, Measure]], wanted: dict[str, float], resamples: int) -> float:
+    """One line of the table; the default gate's pass rate."""
+    rate = float(np.mean([gate_passes(m, wanted, resamples, i) for i, m in enumerate(drawn)]))
+    naive = np.mean([gains(m, wanted) and holds(m) for m in drawn])
+    point = np.mean([gains(m, wanted) for m in drawn])
+    print(f"| {label} | {rate:.1%} | {naive:.1%} | {point:.1%} |", flush=True)
+    return rate
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--campaigns", type=int, default=400)
+    parser.add_argument("--resamples", type=int, default=1999)
+    parser.add_argument("--seed", type=int, default=19)
+    options = parser.parse_args()
+    broken, start = [], time.process_time()
+    print(f"{options.campaigns} campaigns a row, {options.resamples} resamples, seed {options.seed}\n")
+    print("| targets | truth | n | default gate | naive rule | naive, without guards |")
+    print("|---|---|---:|---:|---:|---:|")
+    for label, gain, harm in (("nothing", 0.0, 0.0), ("+30 %", 0.30, 0.0), ("harm", 0.30, 0.20)):
+        for n in (50, 100, 200, 500):
+            rng = np.random.default_rng([options.seed, n, int(gain * 100), int(harm * 100)])
+            drawn = [campaign(rng, n, gain, harm) for _ in range(options.campaigns)]
+            for name, wanted in CAMPAIGNS.items():
+                rate = row(f"{name} | {label} | {n}", drawn, wanted, options.resamples)
+                least, most = PROMISES.get((label, n), (None, None)) if wanted is TARGETS else (None, None)
+                if (least is not None and rate < least) or (most is not None and rate > most):
+                    promise = f"≥ {least:.0%}" if least else f"≤ {most:.0%}"
+                    broken.append(f"{label} at n = {n}: {rate:.1%}, promised {promise}")
+    print(f"\n{time.process_time() - start:.0f} CPU seconds")
+    print("\n".join(broken) or "all promises kept")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
