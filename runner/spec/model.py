@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.errors import Diagnostic
+
 Key = tuple[str | int, ...]  # a place in the document: ("tunes", "qwen-lora", "lora", "rank")
 
 
@@ -19,6 +21,7 @@ class Position:
     path: str
     line: int
     column: int
+    width: int = 1  # characters
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class DatasetSpec:
     path: str  # folder
     format: str = "auto"  # auto | jsonl | csv | parquet | images
     revision: str = ""
+    source: str = ""  # how to get the data, for people
     splits: dict[str, str] = field(default_factory=dict)  # train, valid, test → file name in the folder
     prompt: str = ""  # template: `{column}` is replaced; "" where rows bring `prompt` or `messages`
     system: str = ""
@@ -253,3 +257,6 @@ class Spec:
     document: dict[str, Any] = field(default_factory=dict)
     positions: dict[Key, Position] = field(default_factory=dict)
     evidence: str = "full"  # full | digests
+    overrides: tuple[str, ...] = ()  # `key=value` texts of `--set`, in their order
+    warnings: tuple[Diagnostic, ...] = ()
+    texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)  # path → lines

@@ -1,0 +1,78 @@
+"""Do evaluations measure what can be measured, and do the SSOT's field names stand for something."""
+
+from __future__ import annotations
+
+from runner.metrics.table import METRICS, option_problems
+from runner.spec.check_recipe import TEXT_FAMILIES
+from runner.spec.draft import Draft
+from runner.spec.model import EvaluationSpec, Key, MetricSpec
+from runner.spec.suggest import did_you_mean
+
+
+def check(draft: Draft) -> None:
+    """Report all that is wrong or odd in evaluations and `ssot_fields`."""
+    for evaluation in draft.spec.evaluations.values():
+        _subject(draft, evaluation)
+        _dataset(draft, evaluation)
+        for i, metric in enumerate(evaluation.metrics):
+            _metric(draft, evaluation, metric, i)
+    for field, name in draft.spec.ssot_fields.items():
+        draft.must_be_measured(("ssot_fields", field), name)
+        for ending in ("_before", "_after"):
+            if field.endswith(ending):
+                message = f"the record adds `_before` and `_after`, so this becomes `{field}_before`"
+                draft.warn_key(("ssot_fields", field), "W504", message, help=f"write `{field.removesuffix(ending)}`")
+    if not draft.declared["evaluations"]:
+        draft.warn((), "W505", "nothing is measured: there are no evaluations", help="add `evaluations:`")
+
+
+def _subject(draft: Draft, evaluation: EvaluationSpec) -> None:
+    place: Key = ("evaluations", evaluation.id, "subject")
+    kinds = ["tunes", "chains", "models"]
+    draft.known(place, evaluation.subject, kinds, "tune, chain or model")
+
+
+def _dataset(draft: Draft, evaluation: EvaluationSpec) -> None:
+    place: Key = ("evaluations", evaluation.id)
+    if not draft.known((*place, "dataset"), evaluation.dataset, ["datasets"], "data set"):
+        return
+    dataset = draft.spec.datasets.get(evaluation.dataset)
+    if dataset is None:
+        return
+    if evaluation.split not in dataset.splits:
+        at = (*place, "split") if (*place, "split") in draft.tree.origins else (*place, "dataset")
+        help = f"its splits are {', '.join(f'`{s}`' for s in dataset.splits)}" if dataset.splits else ""
+        draft.error(at, "E210", f"the data set `{dataset.id}` has no split `{evaluation.split}`", help=help)
+    family = _text_only(draft, evaluation.subject)
+    if dataset.image and family:
+        message = f"`{dataset.id}` has images, and `{evaluation.subject}` ({family}) reads texts only"
+        draft.error((*place, "dataset"), "E216", message, help="use a vision model")
+
+
+def _text_only(draft: Draft, subject: str) -> str:
+    """The text-only families that `subject` runs on; "" where something of it may see images."""
+    spec = draft.spec
+    tune, chain = spec.tunes.get(subject), spec.chains.get(subject)
+    ids = [tune.model] if tune else [s.model for s in chain.stages] if chain else [subject]
+    families = [spec.models[i].family for i in ids if i in spec.models]
+    return ", ".join(families) if families and all(f in TEXT_FAMILIES for f in families) else ""
+
+
+def _metric(draft: Draft, evaluation: EvaluationSpec, metric: MetricSpec, i: int) -> None:
+    place: Key = ("evaluations", evaluation.id, "metrics", i)
+    if metric.name not in METRICS:
+        help = did_you_mean(metric.name, METRICS, what="metrics")
+        at = (*place, "name") if (*place, "name") in draft.tree.origins else place
+        draft.error(at, "E218", f"there is no metric `{metric.name[:80]}`", help=help)
+        return
+    for problem in option_problems(metric.name, metric.options):
+        draft.error(place, "E219", problem)
+    if metric.id in [other.id for other in evaluation.metrics[:i]]:
+        draft.error(place, "E203", f"`{metric.id}` is measured twice here", help="delete one of them")
+    info, dataset = METRICS[metric.name], draft.spec.datasets.get(evaluation.dataset)
+    if "upstream" in info.needs and evaluation.subject not in draft.declared["chains"]:
+        message = f"`{metric.name}` compares a chain's stages, and `{evaluation.subject}` is not a chain"
+        draft.error(place, "E213", message, help="measure it in an evaluation whose `subject` is a chain")
+    if dataset and metric.options.get("facts") == "given" and not dataset.facts:
+        message = f"`{metric.name}` needs the rows' facts, and `{dataset.id}` names no column of them"
+        draft.error(place, "E213", message, help=f"write `facts: <column>` in `datasets.{dataset.id}`")

@@ -1,0 +1,170 @@
+"""Broken schema rules → diagnostics: what is wrong, in words, and what would be right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.errors import Diagnostic
+from runner.spec import units
+from runner.spec.fields import ID
+from runner.spec.schema import API_VERSION
+from runner.spec.source import Tree, at_key, at_value, dotted
+from runner.spec.suggest import did_you_mean, foreign
+from runner.spec.validator import Fault, keys_at
+
+_KINDS = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "list": "a list",
+    "dict": "a section of keys",
+}
+
+
+def complain(tree: Tree, fault: Fault, schema: dict[str, Any]) -> Diagnostic:
+    """The diagnostic for one fault, placed where the wrong value or key was written."""
+    origin = tree.nearest(fault.place)
+    written = origin.written if fault.place in tree.origins else (*origin.written, *fault.place[-1:])
+    name = f"`{dotted(written)}`"
+    if fault.rule == "unknown":
+        return _unknown(tree, fault, schema)
+    if fault.rule == "required":
+        held = dotted(tree.nearest(fault.place[:-1]).written)
+        where = f" in `{held}`" if held else ""
+        return at_key(origin, "E102", f"`{fault.place[-1]}` is missing{where}", help=_lead(fault))
+    if fault.rule == "key":
+        help = "an id has small letters, digits, Hangul, `-` and `_`, at most 64"
+        if fault.constraint != ID:
+            help = "a field's name has small letters, digits and `_`, and begins with a letter"
+        return at_key(origin, "E106", f"`{str(fault.place[-1])[:80]}` cannot be a name here", help=help)
+    code, message, help = _explain(fault, name)
+    return at_value(origin, code, message, help=help)
+
+
+def _unknown(tree: Tree, fault: Fault, schema: dict[str, Any]) -> Diagnostic:
+    origin = tree.nearest(fault.place)
+    known = keys_at(schema, fault.place[:-1])
+    word = str(fault.place[-1])
+    holder = dotted(origin.written[:-1])
+    where = f" in `{holder}`" if holder else ""
+    help = foreign(word, known) or did_you_mean(word, known, what="keys known here")
+    return at_key(origin, "E101", f"unknown key `{word[:80]}`{where}", help=help)
+
+
+def _lead(fault: Fault) -> str:
+    doc = fault.rules.get("meta", {}).get("doc", "")
+    if fault.place == ("apiVersion",):
+        return f"write `apiVersion: {API_VERSION}`"
+    if fault.place == ("kind",):
+        return "write `kind: Campaign`"
+    return f"`{fault.place[-1]}`: {doc[:1].lower()}{doc[1:].rstrip('.')}" if doc else ""
+
+
+def _explain(fault: Fault, name: str) -> tuple[str, str, str]:
+    """Code, message and help."""
+    value = _shown(fault.value)
+    if fault.rule in _PLAIN:
+        code, message = _PLAIN[fault.rule]
+        length = len(fault.value) if isinstance(fault.value, str | list | dict) else 0
+        return (
+            code,
+            message.format(name=name, value=value, limit=fault.constraint, length=f"{length:,}"),
+            _advice(fault),
+        )
+    if fault.rule == "type":
+        return _wrong_type(fault, name, value)
+    if fault.rule == "unit":
+        return _unit(fault, name, value)
+    if fault.place == ("apiVersion",):
+        return _version(fault)
+    return "E105", f"{name} cannot be {value}", _choices(fault)
+
+
+_PLAIN = {
+    "nullable": ("E104", "{name} has no value"),
+    "min": ("E103", "{name} is {value}, the least is {limit}"),
+    "max": ("E103", "{name} is {value}, the most is {limit}"),
+    "range": ("E103", "{name} is {value}, the least is 0"),
+    "minlength": ("E103", "{name} has {length} entries, the least is {limit}"),
+    "maxlength": ("E103", "{name} has a length of {length}, the most is {limit}"),
+    "empty": ("E108", "{name} is empty"),
+    "regex": ("E106", "{name} cannot be {value}"),
+    "positive": ("E103", "{name} is {value}, it must be more than 0"),
+    "decimal": ("E106", "{name} cannot be {value}"),
+}
+
+
+def _advice(fault: Fault) -> str:
+    if fault.rule == "nullable":
+        return _wanted(fault)
+    if fault.rule == "decimal":
+        return "write a plain decimal such as 258.3"
+    if fault.rule == "regex" and fault.constraint == ID:
+        return "small letters, digits, Hangul, `-` and `_`, at most 64"
+    return ""
+
+
+def _choices(fault: Fault) -> str:
+    words = fault.rules.get("meta", {}).get("words", [])
+    if fault.rule != "words":
+        return did_you_mean(str(fault.value), [o for o in fault.constraint if o], what="one of")
+    kinds = [_KINDS[kind] for kind in fault.rules["type"] if kind != "string"]
+    return f"write {' or '.join(f'`{word}`' for word in words)}, or {' or '.join(kinds)}"
+
+
+def _version(fault: Fault) -> tuple[str, str, str]:
+    text = str(fault.value)
+    help = f"this lorarun reads `{API_VERSION}`"
+    if text.startswith("lorarun/v") and text[9:].isdecimal() and int(text[9:][:6]) > 1:
+        return "E109", f"the spec's language `{text}` is newer than this lorarun", help + "; install a newer one"
+    return "E109", f"`apiVersion` cannot be {_shown(fault.value)}", help
+
+
+def _wrong_type(fault: Fault, name: str, value: str) -> tuple[str, str, str]:
+    unit = fault.rules.get("meta", {}).get("unit", "")
+    if unit and isinstance(fault.value, int | float) and not isinstance(fault.value, bool):
+        return "E107", f"{name} is {value} without a unit", f"write it with its unit: `{units.EXAMPLES[unit]}`"
+    return "E104", f"{name} is {_kind(fault.value)}, not {_kinds(fault.constraint)}", _wanted(fault, value)
+
+
+def _unit(fault: Fault, name: str, value: str) -> tuple[str, str, str]:
+    unit = fault.rules.get("meta", {}).get("unit", "")
+    example = units.EXAMPLES.get(unit, "15%")
+    known = {"size": units.SIZE_UNITS, "duration": units.DURATION_UNITS}.get(unit)
+    if isinstance(fault.value, int | float):
+        return "E107", f"{name} is {value} without a unit", f"write it with its unit: `{example}`"
+    help = f"write it like `{example}`" + (f"; units: {', '.join(known)}" if known else "")
+    return "E107", f"{name} cannot be read as a {unit or 'quantity'}: {value}", help
+
+
+def _wanted(fault: Fault, value: str = "") -> str:
+    kinds = fault.rules.get("type", "string")
+    if (isinstance(fault.value, str) and "number" in kinds) or ("integer" in kinds and isinstance(fault.value, str)):
+        return "write the number without quotes"
+    if kinds == "string" and isinstance(fault.value, int | float):
+        return f'write "{fault.value}" for a text' if not isinstance(fault.value, bool) else ""
+    if kinds == "list" and isinstance(fault.value, str):
+        return f"write [{fault.value[:40]}]"
+    return f"write {_kinds(kinds)}" if fault.value is None else ""
+
+
+def _kinds(kinds: Any) -> str:
+    listed = [kinds] if isinstance(kinds, str) else kinds
+    return " or ".join(_KINDS[kind] for kind in listed)
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "empty"
+    for kind, types in (("boolean", bool), ("integer", int), ("number", float), ("string", str), ("list", list)):
+        if isinstance(value, types):
+            return _KINDS[kind] + (f" ({_shown(value)})" if kind != "list" else "")
+    return _KINDS["dict"]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    text = str(value)
+    return f"`{text[:60]}…`" if len(text) > 60 else f"`{text}`"

@@ -1,0 +1,86 @@
+"""`Draft`: a campaign that is being checked, with where everything was written and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.errors import Diagnostic
+from runner.spec.model import EvaluationSpec, Key, MetricSpec, Spec
+from runner.spec.source import Tree, at_key, at_value, dotted
+from runner.spec.suggest import did_you_mean
+
+
+@dataclass
+class Draft:
+    """`declared` holds all ids that the document writes, those of entries with faults too."""
+
+    spec: Spec
+    tree: Tree
+    declared: dict[str, tuple[str, ...]]
+    found: list[Diagnostic] = field(default_factory=list)
+    misspelt: frozenset[Key] = frozenset()  # places that an unknown key beside them was most likely meant for
+
+    def missing(self, place: Key, key: str, *, help: str) -> None:
+        """Report that the section at `place` lacks `key`, unless a misspelt one is there."""
+        if (*place, key) not in self.misspelt:
+            held = dotted(place)
+            self.found.append(at_key(self.tree.nearest(place), "E102", f"`{key}` is missing in `{held}`", help=help))
+
+    def error(self, place: Key, code: str, message: str, *, help: str = "", note: str = "") -> None:
+        """Report an error about the value at `place`."""
+        self.found.append(at_value(self.tree.nearest(place), code, message, help=help, note=note))
+
+    def warn(self, place: Key, code: str, message: str, *, help: str = "", note: str = "") -> None:
+        """Report a warning about the value at `place`."""
+        self.found.append(at_value(self.tree.nearest(place), code, message, help=help, note=note, severity="warning"))
+
+    def warn_key(self, place: Key, code: str, message: str, *, help: str = "") -> None:
+        """Report a warning about the name of `place`."""
+        self.found.append(at_key(self.tree.nearest(place), code, message, help=help, severity="warning"))
+
+    def known(self, place: Key, word: str, kinds: Iterable[str], what: str) -> bool:
+        """Whether `word` is an id of one of `kinds`; if not, say so."""
+        ids = [name for kind in kinds for name in self.declared[kind]]
+        if word in ids:
+            return True
+        help = did_you_mean(word, ids, what=f"{what}s") or f"there is no {what} in this spec"
+        self.error(place, "E201", f"there is no {what} `{word[:80]}`", help=help)
+        return False
+
+    def measured(self, name: str) -> tuple[EvaluationSpec, MetricSpec] | None:
+        """The evaluation and metric that `<evaluation>.<metric>` names, None where there is none."""
+        first, _, rest = name.partition(".")
+        evaluation = self.spec.evaluations.get(first)
+        for metric in evaluation.metrics if evaluation else ():
+            if rest in (metric.id, metric.name):
+                return (evaluation, metric) if evaluation else None
+        return None
+
+    def must_be_measured(self, place: Key, name: str) -> tuple[EvaluationSpec, MetricSpec] | None:
+        """As `measured`; where there is none, say why."""
+        found = self.measured(name)
+        if found:
+            return found
+        first, dot, rest = name.partition(".")
+        if not dot or not rest:
+            names = [f"{e.id}.{m.id}" for e in self.spec.evaluations.values() for m in e.metrics]
+            near = [n for n in names if n.endswith(f".{name}")]
+            help = f"did you mean `{near[0]}`?" if near else did_you_mean(name, names, what="measured")
+            self.error(place, "E208", f"`{name[:80]}` is not `<evaluation>.<metric>`", help=help)
+        elif first not in self.declared["evaluations"]:
+            self.known(place, first, ["evaluations"], "evaluation")
+        elif first in self.spec.evaluations:
+            have = [m.id for m in self.spec.evaluations[first].metrics]
+            help = did_you_mean(rest, have, what=f"`{first}` measures")
+            self.error(place, "E208", f"`{rest[:80]}` is not measured by the evaluation `{first}`", help=help)
+        return None
+
+
+def exists(root: Path, path: str) -> bool:
+    """Whether the project has something at `path`; a path that cannot be is not there."""
+    try:
+        return (root / path).exists()
+    except (OSError, ValueError):
+        return False
