@@ -1,0 +1,170 @@
+"""The guard: samples a child's whole process tree from outside and ends it before it crosses the limit.
+
+Limits inside MLX are all soft, so the line is held by another process. Knows no MLX and nothing of steps.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from runner.memory.lines import GROWTH, INTERVAL, Lines, lines_under
+from runner.memory.model import MemoryUse
+from runner.memory.timeline import Timeline
+from runner.memory.tree import ProcessTree
+
+WALK_EVERY = 1.0  # seconds; a walk costs more than a sample, and a tree changes slowly
+SHORTEST = 0.01  # seconds between samples near the kill line
+GAP = 3  # intervals: a longer pause may have hidden a peak
+SOFT_AGAIN = 1.0  # seconds before the child is asked again
+EVENTS = 50
+
+
+class Guard:
+    """Watches the tree of `pid` from construction to `stop`, in a thread of its own.
+
+    At `soft_bytes` (default: a share of the kill line) `on_soft` is called with the bytes seen, from the guard's
+    thread, at most once a second. At the kill line the tree is ended and `killed` is set. Without `limit_bytes` it only
+    watches. The child should lead a session of its own (`start_new_session=True`), so that its orphans end with it.
+    """
+
+    def __init__(
+        self,
+        pid: int,
+        *,
+        limit_bytes: int | None = None,
+        soft_bytes: int | None = None,
+        on_soft: Callable[[int], None] | None = None,
+        growth: float = GROWTH,
+    ) -> None:
+        self.lines: Lines | None = (
+            None if limit_bytes is None else lines_under(limit_bytes, soft_bytes=soft_bytes, growth=growth)
+        )
+        self.killed = False
+        self.current_bytes = 0
+        self._on_soft = on_soft
+        self._growth = growth
+        self._tree = ProcessTree(pid)
+        self._done = threading.Event()
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._root_highest = 0
+        self._soft_at = -SOFT_AGAIN
+        self._begin()
+        self._thread = threading.Thread(target=self._watch, name=f"memory guard of {pid}", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> Guard:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def reset(self) -> MemoryUse:
+        """What was seen since the last reset; the next step starts from nothing."""
+        with self._lock:
+            self._sample()
+            use = self._use()
+            self._begin()
+        return use
+
+    def stop(self) -> MemoryUse:
+        """End the watch. What was seen since the last reset; the same again when called again."""
+        self._done.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        with self._lock:
+            if not self._stopped:
+                self._stopped = True
+                self._sample()  # also notices if the thread had ended or hung
+            return self._use()
+
+    def _begin(self) -> None:
+        self._start = time.monotonic()
+        self._last: float | None = None
+        self._peak = self._samples = self._gaps = 0
+        self._crossed = False
+        self._events: list[str] = []
+        self._timeline = Timeline()
+
+    def _use(self) -> MemoryUse:
+        return MemoryUse(
+            peak_bytes=self._peak,
+            samples=self._samples,
+            interval_seconds=INTERVAL,
+            gaps=self._gaps,
+            limit_bytes=self.lines.limit_bytes if self.lines else None,
+            crossed=self._crossed,
+            events=tuple(self._events),
+            timeline=self._timeline.points(),
+        )
+
+    def _watch(self) -> None:
+        walked = -WALK_EVERY
+        due = time.monotonic()
+        while not self._done.is_set():
+            now = time.monotonic()
+            if now - walked >= WALK_EVERY:
+                self._tree.walk()
+                walked = now
+            with self._lock:
+                seen = self._sample()
+            if self.lines and not self.killed:
+                self._act(self.lines, seen)
+            due = max(due + self._pause(), time.monotonic())
+            self._done.wait(due - time.monotonic())
+
+    def _pause(self) -> float:
+        """The interval, shorter where the tree could otherwise grow through the margin before the next look."""
+        if self.lines is None or self.killed:
+            return INTERVAL
+        return min(INTERVAL, max(SHORTEST, (self.lines.kill_bytes - self.current_bytes) / self._growth))
+
+    def _sample(self) -> int:
+        total, highest = self._tree.bytes_now()
+        now = time.monotonic()
+        if self._last is not None and now - self._last > GAP * INTERVAL:
+            self._gaps += 1
+            self._note(f"no sample for {now - self._last:.2f} s")
+        self._last = now
+        # The kernel's high-water mark shows a peak between two samples; it belongs to this step if it has just risen.
+        seen = max(total, highest) if highest > self._root_highest else total
+        self._root_highest = max(self._root_highest, highest)
+        self._samples += 1
+        self._peak = max(self._peak, seen)
+        self._crossed |= self.lines is not None and seen > self.lines.limit_bytes
+        self._timeline.add(now - self._start, total)
+        self.current_bytes = total
+        return total
+
+    def _act(self, lines: Lines, seen: int) -> None:
+        if seen >= lines.kill_bytes:
+            self.killed = True
+            ended = self._tree.kill()
+            with self._lock:
+                self._crossed = True
+                self._note(f"kill line: {seen} bytes seen, {lines.kill_bytes} allowed; the process tree was ended")
+                if not ended:
+                    self._note("some processes of the tree could not be ended")
+        elif seen >= lines.soft_bytes and time.monotonic() - self._soft_at >= SOFT_AGAIN:
+            self._soft_at = time.monotonic()
+            with self._lock:
+                self._note(f"soft line: {seen} bytes seen, {lines.soft_bytes} set")
+            self._ask(seen)
+
+    def _ask(self, seen: int) -> None:
+        if self._on_soft is None:
+            return
+        try:
+            self._on_soft(seen)
+        except Exception as error:  # whatever the caller's code does, the line must still be held
+            with self._lock:
+                self._note(f"the soft line's signal failed: {type(error).__name__}: {error}")
+
+    def _note(self, text: str) -> None:
+        if len(self._events) < EVENTS:
+            self._events.append(f"{time.monotonic() - self._start:.2f} s: {text}")

@@ -1,0 +1,207 @@
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from runner.memory.footprint_linux import footprint_of
+from runner.memory.guard import Guard
+from tests.memory.children import MB, child, go, heard
+
+GROWING = """
+say("ready"); wait()
+while True:
+    take(2)
+"""
+
+
+def until(condition, seconds=20.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+def alive(pid):
+    found = footprint_of(pid)
+    return found is not None and found.now_bytes > 0
+
+
+def highest_of(process):
+    """The kernel's high-water mark of a child that has ended, in bytes."""
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = -signal.SIGKILL
+    return usage.ru_maxrss * 1024
+
+
+def test_the_peak_of_a_child_is_seen_from_outside():
+    with child('say("ready"); wait(); take(120); say("held"); wait()') as process:
+        heard(process)
+        with Guard(process.pid) as guard:
+            go(process)
+            heard(process)
+            use = guard.stop()
+    assert 120 * MB < use.peak_bytes < 160 * MB
+    assert use.samples >= 1
+    assert (use.limit_bytes, use.crossed) == (None, False)
+
+
+def test_each_step_has_its_own_peak():
+    with (
+        child('wait(); take(120); say("high"); wait(); held.clear(); say("low"); wait()') as process,
+        Guard(process.pid) as guard,
+    ):
+        go(process)
+        heard(process)
+        first = guard.reset()
+        go(process)
+        heard(process)
+        guard.reset()  # what was held while the memory was given back belongs to the step before
+        third = guard.stop()
+    assert first.peak_bytes > 120 * MB
+    assert third.peak_bytes < 60 * MB
+
+
+def test_a_peak_between_two_samples_is_seen_in_the_kernels_mark():
+    with child('say("ready"); wait(); take(150); held.clear(); say("gone"); wait()') as process:
+        heard(process)
+        with Guard(process.pid) as guard:
+            go(process)
+            heard(process)
+            assert guard.stop().peak_bytes > 150 * MB
+
+
+def test_an_oversized_child_is_ended_below_its_limit():
+    limit = 240 * MB
+    seen = []
+    with child(GROWING) as process:
+        heard(process)
+
+        def sample():
+            while alive(process.pid):
+                found = footprint_of(process.pid)
+                seen.append(found.now_bytes if found else 0)
+                time.sleep(0.001)
+
+        independent = threading.Thread(target=sample)
+        independent.start()
+        with Guard(process.pid, limit_bytes=limit) as guard:
+            go(process)
+            until(lambda: guard.killed)
+            highest = highest_of(process)
+            use = guard.stop()
+        independent.join()
+    assert use.crossed
+    assert "kill line" in " ".join(use.events)
+    assert 170 * MB < highest < limit
+    assert max(seen) < limit
+
+
+def test_children_of_the_child_count_and_end_with_it():
+    program = """
+code = "import sys; held = b'x' * 60_000_000; print('held', flush=True); sys.stdin.readline()"
+pipe = subprocess.PIPE
+others = [subprocess.Popen([sys.executable, "-S", "-c", code], stdin=pipe, stdout=pipe) for _ in range(3)]
+for other in others: other.stdout.readline()
+say(" ".join(str(o.pid) for o in others)); wait()
+"""
+    with child(program) as process, Guard(process.pid, limit_bytes=150 * MB) as guard:
+        pids = [int(p) for p in heard(process).split()]
+        until(lambda: guard.killed)
+        until(lambda: not any(alive(pid) for pid in [process.pid, *pids]))
+        assert guard.stop().peak_bytes > 150 * MB * 0.75
+
+
+def test_children_that_ignore_signals_and_orphans_end_too():
+    program = """
+for s in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP): signal.signal(s, signal.SIG_IGN)
+middle = subprocess.Popen([sys.executable, "-S", "-c", "import subprocess, sys; print(subprocess.Popen(['sleep', '600'], stdout=subprocess.DEVNULL).pid, flush=True)"], stdout=subprocess.PIPE, text=True)
+orphan = middle.stdout.readline().strip(); middle.wait()
+say(orphan); wait()
+take(200); wait()
+"""  # noqa: E501
+    with child(program) as process, Guard(process.pid, limit_bytes=150 * MB) as guard:
+        orphan = int(heard(process))
+        assert alive(orphan)
+        go(process)
+        until(lambda: guard.killed)
+        until(lambda: not alive(process.pid) and not alive(orphan))
+
+
+def test_the_soft_line_asks_and_lets_the_child_live():
+    asked = []
+    with (
+        child('wait(); take(150); say("held"); wait(); say("lives")') as process,
+        Guard(process.pid, limit_bytes=400 * MB, soft_bytes=120 * MB, on_soft=asked.append) as guard,
+    ):
+        go(process)
+        heard(process)
+        until(lambda: asked)
+        go(process)
+        assert heard(process) == "lives"
+        use = guard.stop()
+    assert asked[0] >= 120 * MB
+    assert not guard.killed
+    assert not use.crossed
+    assert "soft line" in use.events[0]
+
+
+def test_a_failing_callback_does_not_drop_the_line():
+    def broken(_):
+        raise OSError("no such process")
+
+    with (
+        child('wait(); take(60); say("held"); wait()\nwhile True: take(2)') as process,
+        Guard(process.pid, limit_bytes=240 * MB, soft_bytes=40 * MB, on_soft=broken) as guard,
+    ):
+        go(process)
+        heard(process)
+        until(lambda: any("signal failed" in e for e in guard.reset().events))
+        go(process)
+        until(lambda: guard.killed)
+        assert guard.stop().crossed
+
+
+def test_a_starved_sampler_is_counted():
+    slow = threading.Event()
+
+    def hold(_):
+        time.sleep(0.45)
+        slow.set()
+
+    with (
+        child('wait(); take(60); say("held"); wait()') as process,
+        Guard(process.pid, limit_bytes=400 * MB, soft_bytes=40 * MB, on_soft=hold) as guard,
+    ):
+        go(process)
+        heard(process)
+        assert slow.wait(20)
+        use = guard.stop()
+    assert use.gaps >= 1
+    assert any("no sample for" in event for event in use.events)
+
+
+def test_a_child_that_ends_by_itself_leaves_its_peak_behind():
+    with (
+        child("take(100)") as process,
+        Guard(process.pid, limit_bytes=400 * MB) as guard,
+    ):
+        process.wait()
+        use = guard.stop()
+        assert guard.stop() == use
+    assert not use.crossed
+    assert not guard.killed
+
+
+def test_a_process_that_is_gone_is_nothing_to_watch():
+    with child("pass") as process:
+        process.wait()
+        use = Guard(process.pid, limit_bytes=100 * MB).stop()
+    assert use.peak_bytes == 0
+
+
+@pytest.mark.parametrize("bad", [{"limit_bytes": 0}, {"limit_bytes": -1}, {"limit_bytes": 5, "soft_bytes": 0}])
+def test_lines_that_can_not_be_are_refused(bad):
+    with pytest.raises(ValueError, match="positive"):
+        Guard(os.getpid(), **bad)
