@@ -1,0 +1,260 @@
+"""What the text engine and the image engine share: tuning and generation behind the protocol."""
+
+from __future__ import annotations
+
+import gc
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+from mlx import nn
+
+from runner.canonical import digest_value
+from runner.engines import state
+from runner.engines.adapters import read_config, read_weights, write_adapter
+from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
+from runner.engines.digest import digest_arrays
+from runner.engines.loop import Loop, Outcome
+from runner.engines.lora import Attached, detach, load_into, trainable
+from runner.engines.protocol import (
+    GenerateRequest,
+    GenerateResult,
+    OnEvent,
+    ShouldStop,
+    TuneRequest,
+    TuneResult,
+)
+from runner.engines.randomness import generator
+from runner.engines.remat import checkpointed
+from runner.engines.rows import Prompt, Row, fit, make_row
+from runner.engines.step import LossPath, Step
+from runner.errors import InterruptedRunError, InvalidError
+from runner.samples.sample import Completion, Sample
+from runner.spec.model import LoraSpec
+
+SIGTERM = 15
+
+
+@dataclass(frozen=True)
+class ChosenPath:
+    """A loss path and what to say about it in `paths_taken`."""
+
+    path: LossPath
+    taken: dict[str, str]
+
+
+class MlxEngine(ABC):
+    """One loaded base model. Subclasses say how prompts become tokens and which loss path serves."""
+
+    model: nn.Module
+    end_tokens: frozenset[int]
+
+    @abstractmethod
+    def prompt(self, sample: Sample, root: Path) -> Prompt:
+        """The tokens that stand before the answer: the one function for training and generation."""
+
+    @abstractmethod
+    def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
+        """The tokens of the sample's reference, with the end token."""
+
+    @abstractmethod
+    def text(self, tokens: Sequence[int]) -> str:
+        """Generated tokens as text."""
+
+    @abstractmethod
+    def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
+        """Wrap modules in official LoRA layers."""
+
+    @abstractmethod
+    def lora_of(self, config: dict[str, Any]) -> LoraSpec:
+        """The settings in an adapter's configuration."""
+
+    @abstractmethod
+    def layers(self) -> list[nn.Module]:
+        """The language model's decoder layers."""
+
+    @abstractmethod
+    def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
+        """The fastest loss path that is exact here."""
+
+    @abstractmethod
+    def decoder(self, request: GenerateRequest) -> Decoder:
+        """A fresh decoder."""
+
+    def rows(self, samples: Sequence[Sample], request: TuneRequest) -> tuple[Row, ...]:
+        """Samples as rows that fit.
+
+        Raises:
+            InvalidError: rows that are too long or train nothing, by name.
+        """
+        spec = request.train_spec
+        made = []
+        for sample in samples:
+            prompt = self.prompt(sample, request.root)
+            made.append(
+                make_row(sample, prompt, self.answer(sample, prompt, request.root), mask_prompt=spec.mask_prompt)
+            )
+        return fit(made, max_seq_length=spec.max_seq_length, truncate=spec.truncate)
+
+    def tune(self, request: TuneRequest, out: Path, *, on_event: OnEvent, should_stop: ShouldStop) -> TuneResult:
+        """See `Engine.tune`."""
+        began = time.perf_counter()
+        if not request.train:
+            raise InvalidError("there is no training sample")
+        mx.reset_peak_memory()
+        train, valid = self.rows(request.train, request), self.rows(request.valid, request)
+        attached = self.attach(request.lora, seed=request.seed, stream=request.stream)
+        try:
+            if request.start_adapter is not None:
+                load_into(self.model, read_weights(request.start_adapter))
+            start = digest_arrays(trainable(self.model))
+            chosen = self.choose_path(request, (*train, *valid))
+            step = Step(self.model, chosen.path, attached.dropout)
+            digest = _request_digest(request, train, valid, start, chosen.taken)
+            loop = Loop(request, step, train, valid, digest=digest)
+            with checkpointed(self.layers() if request.grad_checkpoint else []):
+                outcome = loop.run(on_event, should_stop)
+            adapter_digest = write_adapter(out, outcome.adapter, attached.config)
+            parameters = sum(v.size for v in outcome.adapter.values())
+        finally:
+            self.model.eval()
+            detach(self.model, attached)
+        state.clear(request.checkpoint_folder)
+        return _result(outcome, adapter_digest, parameters, attached, loop.order.updates_per_epoch, chosen.taken, began)
+
+    def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
+        """See `Engine.generate`."""
+        began = time.perf_counter()
+        mx.reset_peak_memory()
+        with self.adapted(request.adapter):
+            decoder = self.decoder(request)
+            batches = self._batches(request, decoder)
+            total, made = sum(len(b) for b in batches), list[Completion]()
+            for batch in batches:
+                if should_stop():
+                    raise InterruptedRunError("stopped between two batches of answers", signal=SIGTERM)
+                answers = answer_batch(batch, decoder, self.end_tokens, seed=request.seed, stream=request.stream)
+                made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
+                on_event({"event": "generated", "done": len(made), "total": total})
+        return GenerateResult(_in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, {})
+
+    def close(self) -> None:
+        """See `Engine.close`."""
+        del self.model
+        gc.collect()
+        mx.clear_cache()
+
+    @contextmanager
+    def adapted(self, adapter: Path | None) -> Iterator[None]:
+        """The base model with an adapter's layers on it, for a while; None is the base itself."""
+        if adapter is None:
+            yield
+            return
+        attached = self.attach(self.lora_of(read_config(adapter)), seed=0, stream="loaded")
+        try:
+            load_into(self.model, read_weights(adapter))
+            self.model.eval()
+            yield
+        finally:
+            detach(self.model, attached)
+
+    def _batches(self, request: GenerateRequest, decoder: Decoder) -> list[list[Job]]:
+        settings = request.settings
+        main = [
+            Job(s.id, self.prompt(s, request.root), settings.max_tokens, settings.temperature, settings.top_p)
+            for s in request.samples
+        ]
+        batches = plan_batches(main, decoder, settings.batch_size)
+        repeats: list[list[Job]] = []
+        if request.determinism and settings.determinism_samples:
+            repeats += _again(batches, settings.determinism_samples, request)
+        if request.consistency and settings.consistency_samples:
+            sampled = [
+                Job(
+                    j.sample_id,
+                    j.prompt,
+                    j.max_tokens,
+                    settings.consistency_temperature,
+                    settings.top_p,
+                    run,
+                    "sampled",
+                )
+                for j in _subset(main, settings.consistency_samples, request)
+                for run in range(1, settings.consistency_runs + 1)
+            ]
+            repeats += plan_batches(sampled, decoder, settings.batch_size)
+        return batches + repeats
+
+
+def _subset(jobs: Sequence[Job], count: int, request: GenerateRequest) -> list[Job]:
+    shuffled = generator(request.seed, request.stream, "consistency").permutation(len(jobs))
+    return [jobs[i] for i in sorted(shuffled[:count])]
+
+
+def _again(batches: list[list[Job]], count: int, request: GenerateRequest) -> list[list[Job]]:
+    """Whole batches once more, until `count` samples are in: a repeat of other shapes would ask another question."""
+    order = generator(request.seed, request.stream, "determinism").permutation(len(batches))
+    chosen: list[list[Job]] = []
+    for i in order:
+        if sum(len(b) for b in chosen) >= count:
+            break
+        jobs = [Job(j.sample_id, j.prompt, j.max_tokens, j.temperature, j.top_p, 1, "greedy") for j in batches[i]]
+        chosen.append(jobs)
+    return chosen
+
+
+def _in_order(made: Sequence[Completion], samples: Sequence[Sample]) -> tuple[Completion, ...]:
+    place = {sample.id: i for i, sample in enumerate(samples)}
+    kinds = {"main": 0, "greedy": 1, "sampled": 2}
+    return tuple(sorted(made, key=lambda c: (kinds[c.kind], c.run, place[c.sample_id])))
+
+
+def _request_digest(
+    request: TuneRequest, train: Sequence[Row], valid: Sequence[Row], start: str, taken: dict[str, str]
+) -> str:
+    """Of everything that decides the result, so that a checkpoint is only ever resumed by its own request."""
+    return digest_value(
+        {
+            "lora": request.lora,
+            "train": request.train_spec,
+            "seed": str(request.seed),
+            "stream": request.stream,
+            "micro_batch": request.micro_batch,
+            "grad_checkpoint": request.grad_checkpoint,
+            "start": start,
+            "paths": taken,
+            "rows": [[(r.id, r.tokens, r.first_label, r.prompt.images) for r in rows] for rows in (train, valid)],
+        }
+    )
+
+
+def _result(
+    outcome: Outcome,
+    digest: str,
+    parameters: int,
+    attached: Attached,
+    per_epoch: int,
+    taken: dict[str, str],
+    began: float,
+) -> TuneResult:
+    progress = outcome.progress
+    return TuneResult(
+        adapter_digest=digest,
+        updates=progress.update,
+        epochs=progress.update / per_epoch,
+        trained_tokens=progress.trained_tokens,
+        trainable_parameters=parameters,
+        matched_modules=len(attached.names),
+        final_train_loss=progress.history[-1]["loss"],
+        valid_losses=tuple(progress.valid_losses),
+        history=tuple(progress.history),
+        peak_memory_bytes=mx.get_peak_memory(),
+        seconds=time.perf_counter() - began,
+        resumed_from_update=outcome.resumed_from_update,
+        paths_taken=taken,
+    )

@@ -1,0 +1,85 @@
+"""The image engine: mlx-vlm models, by the package's own way for any family and by a faster one for Qwen3-VL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mlx import nn
+
+from runner.engines import mlx_vlm_api as api
+from runner.engines.backend import prepare
+from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
+from runner.engines.decoding import Decoder
+from runner.engines.engine import ChosenPath, MlxEngine
+from runner.engines.images_plain import PlainDecoder, PlainReader
+from runner.engines.images_qwen3_vl import QwenDecoder, QwenReader
+from runner.engines.lora import Attached
+from runner.engines.packed import Packed
+from runner.engines.plain import PlainImages
+from runner.engines.protocol import GenerateRequest, TuneRequest
+from runner.engines.rows import Prompt, Row
+from runner.engines.vision import FeatureStore
+from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
+from runner.samples.sample import Sample
+from runner.spec.model import LoraSpec
+
+
+class ImageEngine(MlxEngine):
+    """A base model that mlx-vlm loads."""
+
+    def __init__(self, checkpoint: Path, *, family: str, dtype: str = "auto") -> None:
+        model, self.processor, self.config = api.load(checkpoint)
+        self.quantization = api.quantization(model)
+        prepared = prepare(model, dtype, api.dequantize)
+        self.model, self.note = prepared.model, prepared.note
+        self.family = family
+        self.tokenizer = api.tokenizer_of(self.processor)
+        self.end_tokens = api.end_tokens(self.model, self.processor)
+        self.features = FeatureStore()
+        self.refusal = can_walk(self.model, self.config)
+        self.reader: PlainReader | QwenReader = self.plain_reader()
+        if not self.refusal:
+            self.reader = QwenReader(self.model, self.processor, self.config, self.features)
+
+    def plain_reader(self) -> PlainReader:
+        """Prompts by the family's own processor."""
+        return PlainReader(self.processor, self.config)
+
+    def prompt(self, sample: Sample, root: Path) -> Prompt:
+        asked = self.reader.prompt(messages_of(sample.system, sample.prompt), sample.images, root, ask=True)
+        empty = self.reader.prompt(messages_of(sample.system, ""), sample.images, root, ask=True)
+        return replace(asked, fixed=free_from(asked.tokens, empty.tokens))
+
+    def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
+        messages = messages_of(sample.system, sample.prompt, sample.reference)
+        whole = self.reader.prompt(messages, sample.images, root, ask=False)
+        if (answer := answer_after(prompt.tokens, whole.tokens, self.end_tokens)) is not None:
+            return answer
+        end = end_of_turn(self.tokenizer.eos_token_id, self.end_tokens)
+        return [*self.tokenizer.encode(sample.reference, add_special_tokens=False), end]
+
+    def text(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens)))
+
+    def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
+        return api.attach(self.model, lora, self.quantization, seed=seed, stream=stream)
+
+    def lora_of(self, config: dict[str, Any]) -> LoraSpec:
+        return api.lora_of(config)
+
+    def layers(self) -> list[nn.Module]:
+        return api.layers(self.model)
+
+    def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
+        if isinstance(self.reader, PlainReader):
+            return ChosenPath(PlainImages(self.reader.inputs, api.logits), {"packed": f"off: {self.refusal}"})
+        walk = QwenWalk(self.reader.look, self.reader.image_token, self.reader.merge)
+        return ChosenPath(Packed(self.model, walk), {"packed": "on", "cache_vision": "on"})
+
+    def decoder(self, request: GenerateRequest) -> Decoder:
+        if isinstance(self.reader, PlainReader):
+            return PlainDecoder(self.model, self.reader)
+        return QwenDecoder(self.model, self.reader)

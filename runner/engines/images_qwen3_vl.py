@@ -1,0 +1,110 @@
+"""Reading prompts and generating for Qwen3-VL: each image goes through the frozen tower once, DeepStack included."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+from mlx import nn
+
+from runner.engines import mlx_vlm_api as api
+from runner.engines.chat import Message
+from runner.engines.decoding import MAX_BATCH
+from runner.engines.rows import Prompt
+from runner.engines.vision import Features, FeatureStore
+from runner.engines.walk_qwen3_vl import positions
+from runner.errors import Diagnostic, InvalidError
+from runner.samples.sample import ImageRef
+
+
+class QwenReader:
+    """Prompts of Qwen3-VL: the processor's own text, with as many image tokens as the image's grid asks for."""
+
+    def __init__(self, model: nn.Module, processor: Any, config: dict[str, Any], store: FeatureStore) -> None:
+        self._model = model
+        self._processor = processor
+        self._config = config
+        self._store = store
+        self._paths: dict[str, Path] = {}
+        self.image_token = int(processor.image_token_id)
+        self.merge = int(processor.image_processor.merge_size)
+
+    def prompt(self, messages: list[Message], images: Sequence[ImageRef], root: Path, *, ask: bool) -> Prompt:
+        """The tokens of a conversation with its images in the user's turn.
+
+        Raises:
+            InvalidError: the text holds the image token itself, or an image cannot be read.
+        """
+        text = api.render_qwen(self._processor, self._config, messages, len(images), ask=ask)
+        token = self._processor.image_token
+        if text.count(token) != len(images):
+            help_text = "take it out of the prompt, system or reference text"
+            raise InvalidError.of([Diagnostic("E513", f"the text holds the image token `{token}`", help=help_text)])
+        grids = []
+        for image in images:
+            self._paths[image.digest] = root / image.path
+            grid = self.features(image.digest).grid
+            grids.append(grid)
+            count = grid[0] * grid[1] * grid[2] // self.merge**2
+            text = text.replace(token, "<|placeholder|>" * count, 1)
+        tokens = api.tokenizer_of(self._processor)(text.replace("<|placeholder|>", token))["input_ids"]
+        return Prompt(tuple(int(t) for t in tokens), images=tuple(i.digest for i in images), grids=tuple(grids))
+
+    def look(self, prompt: Prompt, number: int) -> Features:
+        """The features of one image of a prompt that this reader made."""
+        return self.features(prompt.images[number])
+
+    def features(self, digest: str) -> Features:
+        """The features of an image that a prompt named."""
+        return self._store.get(digest, lambda: self._compute(self._paths[digest]))
+
+    def _compute(self, path: Path) -> Features:
+        pixels, grid = api.pixels(self._processor, api.open_image(path))
+        merged, deepstack = api.tower(self._model, pixels, grid)
+        mx.eval(merged, deepstack)
+        return Features(grid, merged, tuple(deepstack))
+
+
+class QwenDecoder:
+    """Generation through the package's language model on prepared embeddings.
+
+    Prompts of one batch have equal token counts and grids: with DeepStack, mlx-vlm 0.7 answers wrongly when they
+    differ.
+    """
+
+    max_batch = MAX_BATCH
+
+    def __init__(self, model: nn.Module, reader: QwenReader) -> None:
+        self._model = model
+        self._reader = reader
+        self._cache: list[Any] = []
+        self._deltas = mx.array([[0]])
+
+    def group(self, prompt: Prompt) -> Hashable:
+        return (len(prompt.tokens), prompt.grids)
+
+    def start(self, prompts: Sequence[Prompt], room: int) -> mx.array:
+        reader = self._reader
+        places = [positions(p.tokens, p.grids, reader.image_token, reader.merge) for p in prompts]
+        tokens = np.array([p.tokens for p in prompts], dtype=np.int32)
+        seen = [reader.look(p, i) for p in prompts for i in range(len(p.grids))]
+        ids = mx.array(np.stack([p.ids for p in places], axis=1))
+        features = api.placed(self._model, tokens, tokens == reader.image_token, seen, ids)
+        self._deltas = mx.array([[p.delta] for p in places])
+        self._cache = api.empty_cache(self._model)
+        logits = api.language_logits(self._model, mx.array(tokens), self._cache, **features)
+        mx.eval(logits)
+        return logits
+
+    def next(self, tokens: mx.array) -> mx.array:
+        logits = api.language_logits(self._model, tokens[:, None], self._cache, rope_deltas=self._deltas)
+        mx.eval(logits)
+        return logits
+
+    def keep(self, rows: list[int]) -> None:
+        index = mx.array(rows)
+        self._deltas = self._deltas[index]
+        api.keep_rows(self._cache, index)

@@ -1,0 +1,169 @@
+"""The training loop, one for text and images. What is trained and how a loss is computed come from outside.
+
+An *update* is one optimizer step over `batch_size` rows; an *iteration* is one micro-batch of it.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import mlx.core as mx
+import mlx.optimizers as optim
+from mlx.utils import tree_flatten
+
+from runner.engines import randomness, state
+from runner.engines.lora import load_into, trainable
+from runner.engines.optimizer import make_optimizer
+from runner.engines.order import Order, micro_batches, order_of
+from runner.engines.protocol import OnEvent, ShouldStop, TuneRequest
+from runner.engines.rows import Row
+from runner.engines.schedule import learning_rate
+from runner.engines.state import Progress, Tensors
+from runner.engines.step import Arrays, Batch, Step, restored, update
+from runner.errors import InterruptedRunError, StepError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the loop reached: the adapter's tensors (the best ones where the spec asks), and how."""
+
+    adapter: dict[str, mx.array]
+    progress: Progress
+    resumed_from_update: int
+
+
+class Loop:
+    """One tuning of attached LoRA layers over rows that fit."""
+
+    def __init__(
+        self, request: TuneRequest, step: Step, train: Sequence[Row], valid: Sequence[Row], *, digest: str
+    ) -> None:
+        self.request, self.step, self.train, self.valid = request, step, train, valid
+        self.spec = request.train_spec
+        self.digest = digest  # of everything that the result depends on
+        self.order: Order = order_of(train, self.spec, seed=request.seed, stream=request.stream)
+        self.optimizer: optim.Optimizer = make_optimizer(self.spec)
+        self.progress = Progress()
+        self.gathered: Arrays | None = None
+        self.best: dict[str, mx.array] = {}
+        self._started = 0.0
+
+    def run(self, on_event: OnEvent, should_stop: ShouldStop) -> Outcome:
+        """Train to the end, from the checkpoint if there is one.
+
+        Raises:
+            StepError: NaN or Inf in loss or gradients, with the row ids.
+            InterruptedRunError: `should_stop` said so; a checkpoint was written.
+        """
+        model = self.step.model
+        self.optimizer.init(model.trainable_parameters())
+        resumed = self._resume()
+        self._started = time.perf_counter() - self.progress.seconds
+        model.train()
+        total = self.order.updates
+        while self.progress.update < total and not self.progress.stopped_early:
+            self._update(total, on_event, should_stop)
+            if self._due(self.spec.eval_every or self.order.updates_per_epoch, total):
+                self._validate(on_event)
+            if self.progress.update % self.spec.save_every == 0 and self.progress.update < total:
+                self._save()
+        adapter = self.best if self.spec.best != "last" and self.best else trainable(model)
+        return Outcome(adapter, self.progress, resumed)
+
+    def _update(self, total: int, on_event: OnEvent, should_stop: ShouldStop) -> None:
+        progress, began = self.progress, time.perf_counter()
+        rows = [self.train[i] for i in self.order.indices(progress.update)]
+        tokens = sum(row.labels for row in rows)
+        micros = micro_batches(rows, self.request.micro_batch)
+        for index in range(progress.micro, len(micros)):
+            if should_stop():
+                self._interrupt()
+            self._iteration(index, micros[index], tokens)
+        rate = learning_rate(self.spec, progress.update, total)
+        self.optimizer.learning_rate = rate
+        model = self.step.model
+        norm = update(model, self.optimizer, self.gathered or {}, self.spec.clip_norm)
+        mx.eval(model.trainable_parameters(), self.optimizer.state, norm)
+        grad_norm = float(norm.item())
+        if not math.isfinite(grad_norm):
+            raise StepError(_not_finite("gradient", progress.update, rows))
+        loss, seconds = progress.loss, time.perf_counter() - began
+        self.gathered = None
+        progress.update, progress.micro, progress.loss = progress.update + 1, 0, 0.0
+        progress.trained_tokens += tokens
+        row = {"update": progress.update, "loss": loss, "learning_rate": rate, "grad_norm": grad_norm}
+        progress.history.append(row | {"tokens": tokens, "seconds": seconds})
+        on_event(
+            {"event": "update", "done": progress.update, "total": total, "loss": loss, "learning_rate": rate}
+            | {"tokens_per_second": tokens / max(seconds, 1e-9), "peak_memory_bytes": mx.get_peak_memory()}
+        )
+
+    def _iteration(self, index: int, rows: tuple[Row, ...], tokens: int) -> None:
+        request, progress = self.request, self.progress
+        key = randomness.key(request.seed, request.stream, "dropout", progress.update, index)
+        keys = self.step.dropout.draw(key)
+        result = self.step.micro(self.step.path.batch(rows), mx.array(1.0 / tokens), keys, self.gathered)
+        mx.eval(result.loss, result.gradients)
+        loss = float(result.loss.item())
+        if not math.isfinite(loss):
+            raise StepError(_not_finite("loss", progress.update, rows))
+        self.gathered = result.gradients
+        progress.micro, progress.loss = index + 1, progress.loss + loss
+
+    def _due(self, every: int, total: int) -> bool:
+        return bool(self.valid) and (self.progress.update % every == 0 or self.progress.update == total)
+
+    def _validate(self, on_event: OnEvent) -> None:
+        """Mean loss a supervised token over the valid rows, without dropout; draws nothing from any stream."""
+        model, progress = self.step.model, self.progress
+        model.eval()
+        total = 0.0
+        try:
+            for rows in micro_batches(self.valid, self.request.micro_batch):
+                batch: Batch = self.step.path.batch(rows)
+                total += float(self.step.loss(batch).item())
+        finally:
+            model.train()
+        loss = total / sum(row.labels for row in self.valid)
+        progress.valid_losses.append((progress.update, loss))
+        if progress.best_loss is None or loss < progress.best_loss:
+            progress.best_loss, progress.best_update, progress.without_gain = loss, progress.update, 0
+            if self.spec.best != "last":
+                self.best = trainable(model)
+        else:
+            progress.without_gain += 1
+        progress.stopped_early = self.spec.patience is not None and progress.without_gain >= self.spec.patience
+        on_event({"event": "validated", "done": progress.update, "total": self.order.updates, "loss": loss})
+
+    def _save(self) -> None:
+        progress = self.progress
+        progress.seconds = time.perf_counter() - self._started
+        optimizer = dict(tree_flatten(self.optimizer.state))
+        tensors = Tensors(trainable(self.step.model), optimizer, self.gathered or {}, self.best)
+        state.save(self.request.checkpoint_folder, progress, tensors, request=self.digest)
+
+    def _resume(self) -> int:
+        found = state.load(self.request.checkpoint_folder, request=self.digest)
+        if found is None:
+            return 0
+        self.progress = found.progress
+        load_into(self.step.model, found.tensors.adapter)
+        self.optimizer.state = restored(self.optimizer.state, found.tensors.optimizer)
+        self.gathered = found.tensors.gathered or None
+        self.best = found.tensors.best
+        return found.progress.update
+
+    def _interrupt(self) -> None:
+        self._save()
+        where = f"update {self.progress.update} of {self.order.updates}"
+        help_text = "run the same command again to go on from there"
+        raise InterruptedRunError(f"stopped at {where}; saved", signal=signal.SIGTERM, help=help_text)
+
+
+def _not_finite(what: str, update_number: int, rows: Sequence[Row]) -> str:
+    names = ", ".join(f"`{row.id}`" for row in rows)
+    return f"the {what} of update {update_number + 1} is not a finite number; its rows: {names}"

@@ -1,0 +1,89 @@
+"""`Row`: one sample as tokens, and the rules for rows that are too long or train nothing. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runner.errors import Diagnostic, InvalidError
+from runner.samples.sample import Sample
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """The tokens that a model reads before it answers, and what it sees. One function makes them for all uses."""
+
+    tokens: tuple[int, ...]
+    images: tuple[str, ...] = ()  # digests, in order of appearance
+    grids: tuple[tuple[int, int, int], ...] = ()  # (frames, height, width) of each image in patches
+    fixed: int = 0  # leading tokens that truncation may not touch (an image's tokens are never cut)
+    extra: Any = None  # what the family's own processor made, where there is no faster path
+
+
+@dataclass(frozen=True)
+class Row:
+    """Prompt and answer of one sample. Tokens from `first_label` on are supervised."""
+
+    id: str
+    source: str
+    prompt: Prompt
+    tokens: tuple[int, ...]  # prompt, answer, end token
+    first_label: int  # ≥ 1: the first token has nothing before it to be predicted from
+
+    @property
+    def labels(self) -> int:
+        """Supervised tokens."""
+        return len(self.tokens) - self.first_label
+
+    @property
+    def length(self) -> int:
+        """Tokens that are read: the last one is only a target."""
+        return len(self.tokens) - 1
+
+
+def make_row(sample: Sample, prompt: Prompt, answer: Sequence[int], *, mask_prompt: bool) -> Row:
+    """A row of a prompt and its answer's tokens (end token included)."""
+    first = len(prompt.tokens) if mask_prompt else 1
+    return Row(sample.id, sample.source, prompt, (*prompt.tokens, *answer), max(1, first))
+
+
+def fit(rows: Sequence[Row], *, max_seq_length: int, truncate: str) -> tuple[Row, ...]:
+    """The rows, none longer than `max_seq_length` tokens; `truncate: prompt` cuts the prompt's middle-left side.
+
+    Raises:
+        InvalidError: every row whose answer would be cut off, or that has no supervised token, by name.
+    """
+    fitted: list[Row] = []
+    findings: list[Diagnostic] = []
+    for row in rows:
+        if row.labels < 1:
+            findings.append(_finding(row, "E511", "has no supervised token", "give it an answer"))
+        elif len(row.tokens) <= max_seq_length:
+            fitted.append(row)
+        elif truncate == "prompt" and (short := _shortened(row, max_seq_length)):
+            fitted.append(short)
+        else:
+            message = f"has {len(row.tokens)} tokens, more than `max_seq_length: {max_seq_length}`"
+            remedy = f"set `max_seq_length: {len(row.tokens)}`, shorten the row, or set `truncate: prompt`"
+            findings.append(_finding(row, "E512", message, remedy))
+    if findings:
+        raise InvalidError.of(findings)
+    return tuple(fitted)
+
+
+def _finding(row: Row, code: str, message: str, remedy: str) -> Diagnostic:
+    path, _, line = row.source.rpartition(":")
+    place = (path, int(line)) if line.isdigit() else (row.source, 0)
+    return Diagnostic(code, f"row `{row.id}` {message}", path=place[0], line=place[1], help=remedy)
+
+
+def _shortened(row: Row, max_seq_length: int) -> Row | None:
+    """The row without as many tokens as needed, taken where the free part of the prompt begins."""
+    excess = len(row.tokens) - max_seq_length
+    fixed = row.prompt.fixed
+    if len(row.prompt.tokens) - fixed <= excess:
+        return None
+    prompt = replace(row.prompt, tokens=row.prompt.tokens[:fixed] + row.prompt.tokens[fixed + excess :])
+    tokens = row.tokens[:fixed] + row.tokens[fixed + excess :]
+    return replace(row, prompt=prompt, tokens=tokens, first_label=max(1, row.first_label - excess))

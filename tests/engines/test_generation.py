@@ -1,0 +1,40 @@
+"""Generation: batches answer like single prompts, repeats are repeats."""
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen"])
+def test_batched_answers_equal_one_by_one_answers(request, name, text_samples, image_samples, data_folder, generate):
+    engine = request.getfixturevalue(name)
+    samples = text_samples(12) if name == "llama" else image_samples(data_folder, 12)
+    together = generate(engine, samples, root=data_folder, max_tokens=16)
+    alone = generate(engine, samples, root=data_folder, max_tokens=16, batch_size=1)
+    assert together == alone
+    assert [c.sample_id for c in together] == [s.id for s in samples]
+    assert len({c.text for c in together}) > 6
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen"])
+def test_repeats_follow_the_answers_and_greedy_ones_agree(
+    request, name, text_samples, image_samples, data_folder, generate
+):
+    engine = request.getfixturevalue(name)
+    samples = text_samples(6) if name == "llama" else image_samples(data_folder, 6)
+    settings = {"consistency_samples": 3, "consistency_runs": 2, "determinism_samples": 4}
+    made = generate(engine, samples, root=data_folder, consistency=True, determinism=True, **settings)
+    main = {c.sample_id: c for c in made if c.kind == "main"}
+    greedy = [c for c in made if c.kind == "greedy"]
+    sampled = [c for c in made if c.kind == "sampled"]
+    assert list(made[:6]) == list(main.values())
+    assert len(greedy) >= 4
+    assert all(c.text == main[c.sample_id].text for c in greedy)
+    assert sorted(c.run for c in sampled) == [1, 1, 1, 2, 2, 2]
+    assert len({c.sample_id for c in sampled}) == 3
+
+
+def test_a_sampled_answer_depends_on_its_own_stream_alone(llama, text_samples, generate):
+    samples = text_samples(5)
+    together = generate(llama, samples, temperature=1.0)
+    alone = [generate(llama, (s,), temperature=1.0)[0] for s in samples]
+    assert list(together) == alone
+    assert [c.text for c in generate(llama, samples, temperature=1.0, seed=8)] != [c.text for c in together]

@@ -1,0 +1,95 @@
+"""The packed path against the plain one: the same loss, the same gradients."""
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from mlx.utils import tree_flatten
+from mlx_vlm.utils import prepare_inputs
+
+from runner.engines import mlx_vlm_api
+from runner.engines.chat import messages_of
+from runner.engines.lora import detach
+from runner.engines.packed import Packed
+from runner.engines.plain import PlainImages, PlainText
+from runner.engines.rows import make_row
+from runner.engines.step import Step
+from runner.engines.walk_llama import LlamaWalk
+from runner.engines.walk_qwen3_vl import QwenWalk, positions
+from runner.spec.model import LoraSpec
+
+
+def gradients(engine, path, rows):
+    attached = engine.attach(LoraSpec(rank=4), seed=1, stream="x")
+    try:
+        for name, value in tree_flatten(engine.model.trainable_parameters()):
+            if name.endswith("lora_b"):  # zero at the start, which would hide half of the gradients
+                module = dict(engine.model.named_modules())[name.removesuffix(".lora_b")]
+                module.lora_b = 0.02 * mx.random.normal(value.shape, key=mx.random.key(len(name)))
+        engine.model.train()
+        step = Step(engine.model, path, attached.dropout)
+        keys = attached.dropout.draw(mx.random.key(0))
+        result = step.micro(path.batch(rows), mx.array(1.0 / sum(r.labels for r in rows)), keys, None)
+        return float(result.loss.item()), {n: np.array(g) for n, g in result.gradients.items()}
+    finally:
+        engine.model.eval()
+        detach(engine.model, attached)
+
+
+def rows_of(engine, samples, root, *, mask_prompt=True):
+    made = []
+    for sample in samples:
+        prompt = engine.prompt(sample, root)
+        made.append(make_row(sample, prompt, engine.answer(sample, prompt, root), mask_prompt=mask_prompt))
+    return tuple(made)
+
+
+def assert_equal(one, other):
+    """Losses within 1e-6; the vectors of all gradients within 1e-6 of their length."""
+    assert abs(one[0] - other[0]) <= 1e-6 * abs(other[0])
+    assert one[1].keys() == other[1].keys()
+    apart = sum(np.square(one[1][name] - gradient).sum() for name, gradient in other[1].items())
+    length = sum(np.square(gradient).sum() for gradient in other[1].values())
+    assert apart**0.5 <= 1e-6 * length**0.5
+
+
+@pytest.mark.parametrize("mask_prompt", [True, False])
+def test_packed_text_rows_train_like_padded_ones(llama, text_samples, tmp_path, mask_prompt):
+    rows = rows_of(llama, text_samples(7), tmp_path, mask_prompt=mask_prompt)
+    assert len({r.length for r in rows}) > 3
+    assert_equal(gradients(llama, Packed(llama.model, LlamaWalk()), rows), gradients(llama, PlainText(), rows))
+
+
+def test_packed_image_rows_train_like_the_package_itself_one_by_one(qwen, data_folder, image_samples):
+    samples = image_samples(data_folder, 5)
+    rows = rows_of(qwen, samples, data_folder)
+    walk = QwenWalk(qwen.reader.look, qwen.reader.image_token, qwen.reader.merge)
+    reader = qwen.plain_reader()
+    by_tokens = {r.prompt.tokens: s for r, s in zip(rows, samples, strict=True)}
+
+    def inputs(prompt):
+        sample = by_tokens[prompt.tokens]
+        messages = messages_of(sample.system, sample.prompt)
+        return reader.inputs(reader.prompt(messages, sample.images, data_folder, ask=True))
+
+    plain = PlainImages(inputs, mlx_vlm_api.logits)
+    assert_equal(gradients(qwen, Packed(qwen.model, walk), rows), gradients(qwen, plain, rows))
+
+
+def test_the_prompt_of_an_image_has_the_processors_own_tokens_and_positions(qwen, data_folder, image_samples):
+    for sample in image_samples(data_folder, 2):
+        messages = [{"role": "user", "content": sample.prompt}]
+        text = mlx_vlm_api.render(qwen.processor, qwen.config, messages, 1, ask=True)
+        official = prepare_inputs(qwen.processor, images=[str(data_folder / sample.images[0].path)], prompts=text)
+        prompt = qwen.prompt(sample, data_folder)
+        assert list(prompt.tokens) == official["input_ids"][0].tolist()
+        ids, delta = qwen.model.language_model.get_rope_index(official["input_ids"], official["image_grid_thw"])
+        ours = positions(prompt.tokens, prompt.grids, qwen.reader.image_token, qwen.reader.merge)
+        assert ours.ids.tolist() == ids[:, 0].tolist()
+        assert ours.delta == delta.item()
+
+
+def test_an_image_goes_through_the_tower_once(qwen, data_folder, image_samples, tune):
+    samples = image_samples(data_folder, 4, seed=5)
+    before = qwen.features.computed
+    tune(qwen, samples, samples[:2], root=data_folder, train={"epochs": 3})
+    assert qwen.features.computed - before == 4
