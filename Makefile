@@ -41,6 +41,9 @@ stress: setup-dev ## long random campaigns and kills; not part of test-all
 bench: setup-dev ## the measured figures, printed and compared with their budgets
 	@for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program || exit 1; done
 
+bench-%: setup-dev
+	$(BIN)/python benchmarks/$*.py
+
 real: setup ## the text half on a real pretrained model (about 30 minutes on 2 cores)
 	$(BIN)/lorarun apply specs/smollm2.yaml
 
