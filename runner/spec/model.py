@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.errors import Diagnostic
+from runner.samples.dataset import DatasetSpec as DatasetSpec  # noqa: PLC0414 (offered here as well)
 
 Key = tuple[str | int, ...]  # a place in the document: ("tunes", "qwen-lora", "lora", "rank")
 
@@ -55,24 +56,6 @@ class ModelSpec:
     path: str  # folder relative to the project's root, or a hub id
     revision: str = "main"
     dtype: str = "auto"  # auto | float32 | bfloat16 | float16 | stored; auto is what is fast on the backend
-
-
-@dataclass(frozen=True)
-class DatasetSpec:
-    id: str
-    path: str  # folder
-    format: str = "auto"  # auto | jsonl | csv | parquet | images
-    revision: str = ""
-    source: str = ""  # how to get the data, for people
-    splits: dict[str, str] = field(default_factory=dict)  # train, valid, test → file name in the folder
-    prompt: str = ""  # template: `{column}` is replaced; "" where rows bring `prompt` or `messages`
-    system: str = ""
-    id_column: str = "id"
-    image: str = ""  # column of the image path(s); "" for text
-    reference: str = "reference"
-    facts: str = ""
-    cluster_by: str = ""
-    allow_overlap: str = ""  # the reason; "" means overlap of splits is an error
 
 
 @dataclass(frozen=True)
