@@ -18,7 +18,7 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from runner.errors import IntegrityError, InvalidError, ResourceError
 
@@ -233,25 +233,35 @@ def _space_for(path: Path) -> Iterator[None]:
 def read_bytes(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, root: Path | None = None) -> bytes:
     """The bytes of a regular file of at most `max_bytes`.
 
-    No part of the path below `root` may be a symbolic link; without `root`, the last part.
-
     Raises:
-        InvalidError: missing, not a regular file, a symbolic link, unreadable, too large, or outside of `root`.
+        InvalidError: as `open_regular`, or too large.
     """
-    with _open(path, root) as descriptor:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise InvalidError(f"`{path}` is not a regular file")
-        if status.st_size > max_bytes:
+    with open_regular(path, root=root) as f:
+        if os.fstat(f.fileno()).st_size > max_bytes:
             raise InvalidError(f"`{path}` is larger than {max_bytes:,} bytes")
-        with os.fdopen(descriptor, "rb", closefd=False) as f:
-            try:
-                data = f.read(max_bytes + 1)
-            except OSError as error:
-                raise InvalidError(f"`{path}`: {(error.strerror or 'cannot be read').lower()}") from error
+        try:
+            data = f.read(max_bytes + 1)
+        except OSError as error:
+            raise InvalidError(f"`{path}`: {(error.strerror or 'cannot be read').lower()}") from error
     if len(data) > max_bytes:
         raise InvalidError(f"`{path}` is larger than {max_bytes:,} bytes")
     return data
+
+
+@contextlib.contextmanager
+def open_regular(path: Path, *, root: Path | None = None) -> Iterator[BinaryIO]:
+    """A regular file, opened for reading in pieces.
+
+    No part of the path below `root` may be a symbolic link; without `root`, the last part.
+
+    Raises:
+        InvalidError: missing, not a regular file, a symbolic link, unreadable, or outside of `root`.
+    """
+    with _open(path, root) as descriptor:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise InvalidError(f"`{path}` is not a regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as f:
+            yield f
 
 
 @contextlib.contextmanager

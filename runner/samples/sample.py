@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that a right answer states.
 
@@ -17,7 +17,7 @@ class Fact:
     forbid: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageRef:
     """An image file: its path relative to the project's root, and the digest of its bytes."""
 
@@ -27,7 +27,7 @@ class ImageRef:
     height: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One row of a data set, rendered: the user's turn, the right answer, and what to judge it by."""
 
@@ -42,7 +42,7 @@ class Sample:
     source: str = ""  # "data/demo/test.jsonl:12"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Completion:
     """What a model answered to one sample."""
 
