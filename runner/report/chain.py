@@ -19,6 +19,7 @@ class Attribution:
     firsts: tuple[str, ...]  # base, then the tuned ones
     seconds: tuple[str, ...]
     values: dict[tuple[str, str], float]
+    tuned: tuple[str, str]  # the adapters that the chain itself uses
     best: float | None  # the metric's best value
     oracle: dict[str, float]  # second stage → value when it is given the reference instead of the first stage's answer
 
@@ -62,7 +63,13 @@ class Loss:
 
 
 def attribution(
-    evaluation: str, metric: str, measures: Mapping[str, Any], stages: tuple[str, str], *, best: float | None
+    evaluation: str,
+    metric: str,
+    measures: Mapping[str, Any],
+    stages: tuple[str, str],
+    *,
+    tuned: tuple[str, str],
+    best: float | None,
 ) -> Attribution | None:
     """The attribution of a chain evaluation, or None where no `first>second` arm was measured."""
     values: dict[tuple[str, str], float] = {}
@@ -82,13 +89,14 @@ def attribution(
         evaluation=evaluation,
         metric=metric,
         stages=stages,
-        firsts=_order({first for first, _ in values}),
-        seconds=_order({second for _, second in values} | set(oracle)),
+        firsts=_order({first for first, _ in values}, tuned[0]),
+        seconds=_order({second for _, second in values} | set(oracle), tuned[1]),
         values=values,
+        tuned=tuned,
         best=best,
         oracle=oracle,
     )
 
 
-def _order(names: set[str]) -> tuple[str, ...]:
-    return tuple(sorted(names, key=lambda n: (n != "base", n)))
+def _order(names: set[str], last: str) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda n: (n != "base", n == last, n)))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.record.codec import record_id
 from runner.report.reading import flat
-from runner.report.view import View, record_id
+from runner.report.view import View
 
 
 @dataclass(frozen=True)

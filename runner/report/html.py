@@ -10,13 +10,20 @@ from typing import Any
 
 from markupsafe import Markup
 
+from runner.record.codec import record_id
 from runner.record.model import Record
-from runner.report import templates
+from runner.report import figures, numbers, templates
 from runner.report.catalogue import catalogue
+from runner.report.chain import Attribution
 from runner.report.changes import changes
+from runner.report.ledger import Ledger
 from runner.report.reading import flat
-from runner.report.view import view
+from runner.report.training import Curve
+from runner.report.view import View, view
 from runner.report.words import Words
+
+MAX_TEXT = 9_000_000  # characters of samples and answers in one report
+MAX_PICTURES = 6000
 
 
 @cache
@@ -51,19 +58,125 @@ def write(
 ) -> str:
     """One self-contained HTML document."""
     words = Words(catalogue(language))
-    seen = view(record, evidence, history)
+    seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURES)
     style, script = asset("report.css"), asset("report.js")
     return (
         templates.html()
         .get_template("report.html.j2")
         .render(
             view=seen,
-            changes=changes(seen),
-            versions=flat(record.environment),
+            home="",
             language=language,
             style=style,
             script=script,
             policy=policy(style, script),
+            sections=_sections(seen),
+            **_charts(seen, words),
+            **_lists(seen),
+            **_shapes(words),
             **words.functions(),
         )
     )
+
+
+def _characters(evidence: Sequence[Mapping[str, Any]]) -> int:
+    """How much of each text is kept, so that the whole file stays within `MAX_TEXT`."""
+    texts = sum(1 for row in evidence if row.get("kind") == "completion") + 2 * sum(
+        1 for row in evidence if row.get("kind") == "sample"
+    )
+    return max(160, min(4000, MAX_TEXT // max(1, texts)))
+
+
+def _sections(seen: View) -> list[tuple[str, str]]:
+    """Ids of the sections that have something to say, with the message that names them."""
+    shown = {
+        "targets": True,
+        "guards": True,
+        "limits": bool(seen.limits),
+        "baselines": bool(seen.baselines),
+        "chain": bool(seen.attributions),
+        "samples": True,
+        "training": bool(seen.curves),
+        "memory": True,
+        "scorecard": seen.scorecard is not None,
+        "data": bool(seen.splits or seen.findings),
+        "steps": bool(seen.record.steps),
+        "history": True,
+        "provenance": True,
+    }
+    return [(name, name) for name, there in shown.items() if there]
+
+
+def _charts(seen: View, words: Words) -> dict[str, Any]:
+    trends = [figures.trend_chart(t, words) for t in seen.trends]
+    return {
+        "plots": figures.interval_charts(seen.targets, words),
+        "chains": [{"attribution": a, "flows": figures.flow_charts(a)} for a in seen.attributions],
+        "losses": [figures.loss_chart(c, words) for c in seen.curves],
+        "memory": figures.memory_chart(seen.memory, words),
+        "trends": [t for t in trends if t is not None],
+    }
+
+
+def _lists(seen: View) -> dict[str, Any]:
+    return {
+        "changes": changes(seen),
+        "versions": flat(seen.record.environment),
+        "models": flat(seen.record.models),
+        "fields": flat(seen.record.summary),
+        "history_ids": [record_id(r) for r in seen.history],
+    }
+
+
+def _shapes(words: Words) -> dict[str, Any]:
+    """What templates ask about shapes and colours of small figures."""
+
+    def state_name(state: str, book: Ledger) -> str:
+        plain = "still" if state == "wrong" and book.graded else state
+        return words.catalogue.name("state", plain)
+
+    def stack(book: Ledger) -> list[tuple[str, float, float]]:
+        found, x = [], 0.0
+        for state, n in book.counts:
+            width = 100 * n / book.total
+            found.append((state, round(x, 3), round(width, 3)))
+            x += width
+        return found
+
+    def heat(gain: float | None, about: Attribution) -> str:
+        """A class by the share of the greatest gain of the table."""
+        gains = [abs(g) for f in about.firsts for s in about.seconds if (g := about.gain(f, s)) is not None]
+        if not gain:
+            return ""
+        share = abs(gain) / (max(gains) or 1)
+        return " down1" if gain < 0 else f" up{1 + (share > 0.4) + (share > 0.8)}"
+
+    return {
+        "state_name": state_name,
+        "stack": stack,
+        "heat": heat,
+        "share": _share,
+        "curve_facts": lambda c: _curve_facts(c, words),
+    }
+
+
+def _share(earned: str, points: str) -> float:
+    """Earned points in per cent of the possible ones, for drawing only."""
+    try:
+        return round(max(0.0, min(100.0, 100 * float(earned) / float(points))), 1)
+    except (ValueError, ZeroDivisionError):
+        return 0.0
+
+
+def _curve_facts(curve: Curve, words: Words) -> list[tuple[str, str]]:
+    rows = [
+        ("training.final", curve.final_loss, numbers.number(curve.final_loss, 4)),
+        ("training.update", curve.updates, numbers.count(curve.updates)),
+        ("training.epochs", curve.epochs, numbers.compact(curve.epochs)),
+        ("training.tokens", curve.tokens, numbers.count(curve.tokens)),
+        ("training.speed", curve.tokens_per_second, numbers.count(curve.tokens_per_second)),
+        ("training.parameters", curve.parameters, numbers.count(curve.parameters)),
+        ("training.modules", curve.modules, numbers.count(curve.modules)),
+        ("steps.time", curve.seconds, numbers.duration(curve.seconds, words.language)),
+    ]
+    return [(key, text) for key, value, text in rows if value is not None]

@@ -79,13 +79,13 @@ def duration(seconds: float | None, language: str) -> str:
     if seconds is None or not math.isfinite(seconds):
         return UNKNOWN
     names = ("시간", "분", "초") if language == "ko" else (" h", " min", " s")
-    if seconds < 10:
+    if 0 < seconds < 10:
         return f"{seconds:.1f}{names[2]}"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}{names[0]} {minutes}{names[1]}"
-    return f"{minutes}{names[1]} {rest}{names[2]}" if minutes else f"{rest}{names[2]}"
+    parts = [(hours, names[0]), (minutes, names[1])] if hours else [(minutes, names[1]), (rest, names[2])]
+    written = [f"{n}{unit}" for n, unit in parts if n]
+    return " ".join(written) if written else f"0{names[2]}"
 
 
 def moment(text: str, language: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from runner.acceptance.model import Check, Pillar, Scorecard
 
 Row = Mapping[str, Any]
+CHECK_STATUSES = ("pass", "fail", "inconclusive", "warn", "error")
 _TEXTS = {"id", "kind", "status", "title", "want", "got", "reason", "metric", "direction", "effect"}
 
 
@@ -58,6 +59,8 @@ def check(row: object) -> Check:
             values["details"] = mapping(plain.get("details"))
         else:
             values[part.name] = figure(plain.get(part.name))
+    if values["status"] not in CHECK_STATUSES:
+        values["status"] = "error"
     return Check(**values)
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.acceptance.model import Check, Scorecard
-from runner.canonical import digest_value, plain
+from runner.metrics.model import MetricInfo
+from runner.metrics.table import METRICS
+from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
 from runner.report import chain, ledger, reading, training
 from runner.report.chain import Attribution
@@ -119,14 +121,17 @@ class View:
         return tuple(s for s in self.record.steps if s.action != "cached")
 
 
-def record_id(record: Record) -> str:
-    """The first 32 hex digits of the digest of the record's canonical JSON."""
-    return digest_value(plain(record)).removeprefix("sha256:")[:32]
+def metric_info(metric: str) -> MetricInfo | None:
+    """What is known of "<evaluation>.<metric>", options left aside."""
+    return METRICS.get(metric.partition(".")[2].partition("(")[0])
 
 
-def best_value(metric: str, direction: str) -> float | None:
-    """The best score that one sample can have: the end of the metric's range; None where it is open."""
-    return 0.0 if direction == "lower" else 1.0
+def best_of(metric: str) -> float | None:
+    """The best value of "<evaluation>.<metric>": the good end of its range, None where that is open or not known."""
+    info = metric_info(metric)
+    if info is None:
+        return None
+    return info.low if info.direction == "lower" else info.high
 
 
 def view(
@@ -170,8 +175,7 @@ def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int)
     found: list[Ledger] = []
     for evaluation in rows.samples:
         metric = ledger.deciding_metric(evaluation, checks, rows)
-        directions = [c.direction for c in checks if c.metric == f"{evaluation}.{metric}"]
-        best = best_value(metric, directions[0] if directions else "higher")
+        best = best_of(f"{evaluation}.{metric}")
         found.append(ledger.ledger(evaluation, rows, checks, best=best, limit=limit, pictures=pictures))
     return tuple(found)
 
@@ -180,15 +184,15 @@ def _attributions(record: Record, rows: Evidence, checks: Sequence[Check]) -> tu
     chains = mapping(record.spec.get("chains"))
     found: list[Attribution] = []
     for evaluation, about in mapping(record.spec.get("evaluations")).items():
-        stages = [
-            text(mapping(s).get("id"))
-            for s in items(mapping(chains.get(text(mapping(about).get("subject")))).get("stages"))
-        ]
+        about_chain = mapping(chains.get(text(mapping(about).get("subject"))))
+        stages = [mapping(s) for s in items(about_chain.get("stages"))]
         if len(stages) < 2:
             continue
+        names = (text(stages[0].get("id")), text(stages[-1].get("id")))
+        tuned = (text(stages[0].get("adapter")) or "base", text(stages[-1].get("adapter")) or "base")
         metric = ledger.deciding_metric(evaluation, checks, rows)
-        best = best_value(metric, "higher")
-        made = chain.attribution(evaluation, metric, record.measures, (stages[0], stages[-1]), best=best)
+        best = best_of(f"{evaluation}.{metric}")
+        made = chain.attribution(evaluation, metric, record.measures, names, tuned=tuned, best=best)
         found += [made] if made else []
     return tuple(found)
 

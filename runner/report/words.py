@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.acceptance.model import Check
-from runner.report import hostile, numbers
+from runner.report import hostile, numbers, reading
 from runner.report.catalogue import Catalogue
-from runner.report.view import View
+from runner.report.view import View, best_of, metric_info
 
 ICONS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️"}
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "warn": "⚠️", "error": "⚠️"}
+
+_PLACES = ("n", "min_samples", "attempts", "allowed", "family")
+
+
+def unit_of(metric: str) -> str:
+    """The unit of "<evaluation>.<metric>"; "" for shares of one and for metrics that are not ours."""
+    info = metric_info(metric)
+    return info.unit if info else ""
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,12 @@ class Words:
         return self.say("points.share", value=numbers.number(value * 100, 1, plus=True))
 
     def estimate(self, check: Check) -> float | None:
-        """The effect that a check is about, in its own units."""
-        stated = check.details.get("estimate")
-        if isinstance(stated, int | float):
-            return float(stated)
-        return {"points": check.points, "relative": check.relative}.get(check.effect or "relative")
+        """The effect that a check is about, in its own units; for error_reduction the share of the errors that went."""
+        best = best_of(check.metric)
+        if check.effect == "error_reduction":
+            room = None if best is None or check.before is None else abs(best - check.before)
+            return check.points / room if room and check.points is not None else None
+        return check.points if check.effect == "points" else check.relative
 
     def interval(self, check: Check) -> str:
         """The interval of the effect, or a dash."""
@@ -96,6 +105,29 @@ class Words:
             return numbers.UNKNOWN
         low, high = (self.effect(v, check.effect) for v in (check.low, check.high))
         return self.say("interval.text", low=low, high=high)
+
+    def reason(self, check: Check) -> str:
+        """Why a check ended as it did: the gate's own words in English, a message by the gate's code elsewhere."""
+        code = reading.text(check.details.get("code"))
+        values = reading.mapping(check.details.get("values"))
+        needed = reading.figure(check.details.get("samples_needed"))
+        key = "reason.not_proven_needed" if code == "not_proven" and needed else f"reason.{code}"
+        alpha = reading.figure(check.details.get("alpha"))
+        places: dict[str, object] = {name: values.get(name, numbers.UNKNOWN) for name in _PLACES}
+        places |= {
+            "metric": check.metric,
+            "estimate": self.effect(self.estimate(check), check.effect),
+            "target": self.effect(check.target, check.effect),
+            "certainty": numbers.percent(1 - alpha) if alpha is not None else numbers.UNKNOWN,
+            "samples_needed": numbers.count(needed),
+            "adjusted_p": numbers.p_value(reading.figure(values.get("adjusted_p"))),
+        }
+        return self.say(key, **places) if key in self.catalogue.messages else check.reason
+
+    def metric_title(self, metric: str) -> str:
+        """What a metric counts, in this language; "" where it is not one of ours."""
+        info = metric_info(metric)
+        return self.catalogue.messages.get(f"metric.{info.name}", info.title) if info else ""
 
     def level(self, check: Check) -> str:
         """The confidence level of the interval; 95% where the check does not say."""
@@ -106,6 +138,7 @@ class Words:
         """What a check asked for."""
         if check.kind != "target" or check.target is None:
             return check.want or numbers.UNKNOWN
+        # error_reduction: the share of the errors that has to go
         key = "want.fewer" if check.effect == "error_reduction" else "want.at_least"
         value = (
             numbers.percent(check.target)
@@ -125,7 +158,7 @@ class Words:
     def functions(self) -> dict[str, Callable[..., Any]]:
         """What templates call."""
         own = {n: getattr(self, n) for n in ("say", "headline", "effect", "points", "estimate", "interval", "level")}
-        more = {n: getattr(self, n) for n in ("want", "size_of")}
+        more = {n: getattr(self, n) for n in ("want", "size_of", "reason", "metric_title")}
         plain = {
             n: getattr(numbers, n) for n in ("number", "count", "measure", "percent", "compact", "size", "p_value")
         }
@@ -133,6 +166,8 @@ class Words:
             **own,
             **more,
             **plain,
+            "unit_of": unit_of,
+            "best_of": best_of,
             "name": self.catalogue.name,
             "duration": lambda seconds: numbers.duration(seconds, self.language),
             "moment": lambda text: numbers.moment(text, self.language),

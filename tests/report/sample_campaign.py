@@ -142,7 +142,7 @@ def guard(
 ) -> dict[str, Any]:
     sign = -1 if direction == "lower" else 1
     return {
-        "id": f"guard:{metric}",
+        "id": f"guard.{metric}",
         "kind": "guard",
         "status": status,
         "title": "",
