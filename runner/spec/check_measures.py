@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.metrics.table import METRICS, option_problems
 from runner.spec.check_recipe import TEXT_FAMILIES
 from runner.spec.draft import Draft
-from runner.spec.model import EvaluationSpec, Key, MetricSpec
+from runner.spec.model import DatasetSpec, EvaluationSpec, Key, MetricSpec, SweepSpec
 from runner.spec.suggest import did_you_mean
 
 
@@ -16,6 +16,8 @@ def check(draft: Draft) -> None:
         _dataset(draft, evaluation)
         for i, metric in enumerate(evaluation.metrics):
             _metric(draft, evaluation, metric, i)
+    for sweep in draft.spec.sweeps.values():
+        _sweep(draft, sweep)
     for field, name in draft.spec.ssot_fields.items():
         draft.must_be_measured(("ssot_fields", field), name)
         for ending in ("_before", "_after"):
@@ -58,8 +60,27 @@ def _text_only(draft: Draft, subject: str) -> str:
     return ", ".join(families) if families and all(f in TEXT_FAMILIES for f in families) else ""
 
 
+def _sweep(draft: Draft, sweep: SweepSpec) -> None:
+    place: Key = ("tunes", sweep.tune, "matrix", "select", "metric")
+    dataset = draft.spec.datasets.get(draft.spec.tunes[sweep.tune].dataset)
+    if dataset and sweep.split not in dataset.splits:
+        message = f"the data set `{dataset.id}` has no split `{sweep.split}` to choose the winner on"
+        draft.error(("tunes", sweep.tune, "matrix"), "E210", message, help="add one: `test` is for the winner only")
+    if sweep.metric.name in METRICS and METRICS[sweep.metric.name].direction == "none":
+        message = f"`{sweep.metric.name}` has no better or worse, so it cannot choose a winner"
+        draft.error(place, "E209", message, help="choose another metric")
+    subject = draft.spec.tunes[sweep.tune].chain or sweep.tune
+    _named(draft, place, sweep.metric, dataset, subject)
+
+
 def _metric(draft: Draft, evaluation: EvaluationSpec, metric: MetricSpec, i: int) -> None:
     place: Key = ("evaluations", evaluation.id, "metrics", i)
+    if metric.id in [other.id for other in evaluation.metrics[:i]]:
+        draft.error(place, "E203", f"`{metric.id}` is measured twice here", help="delete one of them")
+    _named(draft, place, metric, draft.spec.datasets.get(evaluation.dataset), evaluation.subject)
+
+
+def _named(draft: Draft, place: Key, metric: MetricSpec, dataset: DatasetSpec | None, subject: str) -> None:
     if metric.name not in METRICS:
         help = did_you_mean(metric.name, METRICS, what="metrics")
         at = (*place, "name") if (*place, "name") in draft.tree.origins else place
@@ -67,11 +88,9 @@ def _metric(draft: Draft, evaluation: EvaluationSpec, metric: MetricSpec, i: int
         return
     for problem in option_problems(metric.name, metric.options):
         draft.error(place, "E219", problem)
-    if metric.id in [other.id for other in evaluation.metrics[:i]]:
-        draft.error(place, "E203", f"`{metric.id}` is measured twice here", help="delete one of them")
-    info, dataset = METRICS[metric.name], draft.spec.datasets.get(evaluation.dataset)
-    if "upstream" in info.needs and evaluation.subject not in draft.declared["chains"]:
-        message = f"`{metric.name}` compares a chain's stages, and `{evaluation.subject}` is not a chain"
+    info = METRICS[metric.name]
+    if "upstream" in info.needs and subject not in draft.declared["chains"]:
+        message = f"`{metric.name}` compares a chain's stages, and `{subject}` is not a chain"
         draft.error(place, "E213", message, help="measure it in an evaluation whose `subject` is a chain")
     if dataset and metric.options.get("facts") == "given" and not dataset.facts:
         message = f"`{metric.name}` needs the rows' facts, and `{dataset.id}` names no column of them"

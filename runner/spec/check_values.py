@@ -13,9 +13,11 @@ MANY_EPOCHS = 50
 
 def check(draft: Draft) -> None:
     """Warn about values that look like a slip of the keyboard."""
-    for tune in draft.spec.tunes.values():
-        _lora(draft, tune)
-        _train(draft, tune)
+    for name, tune in draft.spec.tunes.items():
+        sweep = draft.spec.sweeps.get(name)
+        for variant in sweep.variants if sweep else (tune,):
+            _lora(draft, variant, name)
+            _train(draft, variant, name)
     for evaluation in draft.spec.evaluations.values():
         _generate(draft, evaluation)
     if draft.spec.metadata.name in [d.campaign for d in draft.spec.metadata.depends_on]:
@@ -27,8 +29,8 @@ def check(draft: Draft) -> None:
         draft.warn(("limits", "memory"), "W511", message, help="sizes are kB, MB, GB, KiB, MiB, GiB")
 
 
-def _lora(draft: Draft, tune: TuneSpec) -> None:
-    place: Key = ("tunes", tune.id, "lora")
+def _lora(draft: Draft, tune: TuneSpec, name: str) -> None:
+    place: Key = ("tunes", name, "lora")
     lora = tune.lora
     if lora.scale >= MAX_SCALE:
         message = f"the scale alpha / rank is {lora.scale:g}, and 1 to 4 is usual"
@@ -41,7 +43,7 @@ def _lora(draft: Draft, tune: TuneSpec) -> None:
         draft.warn((*place, "dropout"), "W521", message)
     if lora.dropout and tune.train.share_prefix:
         message = "rows that share a prefix share its dropout mask, so this is another random run than without"
-        at: Key = ("tunes", tune.id, "train", "share_prefix")
+        at: Key = ("tunes", name, "train", "share_prefix")
         draft.warn(at, "W522", message, help="write `dropout: 0`, or `share_prefix: auto`")
     for i, module in enumerate(lora.target_modules):
         if "." in module:
@@ -52,8 +54,8 @@ def _lora(draft: Draft, tune: TuneSpec) -> None:
             draft.error((*place, "target_modules", i), "E203", f"`{module}` is there twice", help="delete one of them")
 
 
-def _train(draft: Draft, tune: TuneSpec) -> None:
-    place: Key = ("tunes", tune.id, "train")
+def _train(draft: Draft, tune: TuneSpec, name: str) -> None:
+    place: Key = ("tunes", name, "train")
     train = tune.train
     if train.learning_rate >= HIGH_RATE:
         message = f"a learning rate of {train.learning_rate:g} breaks most models; 1e-5 to 5e-4 is usual for LoRA"

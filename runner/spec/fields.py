@@ -96,3 +96,13 @@ def table(doc: str, item: dict[str, Rules], default: Any = ABSENT) -> Rules:
 def items(doc: str, item: Rules, default: Any = ABSENT, **rules: Any) -> Rules:
     """A list."""
     return _rules("list", doc, default, schema=item, **rules)
+
+
+def partial(keys: dict[str, Rules]) -> dict[str, Rules]:
+    """The same keys with nothing required and no defaults: what may be written under `defaults`."""
+    made = {}
+    for key, rules in keys.items():
+        made[key] = {k: v for k, v in rules.items() if k not in ("required", "default")}
+        if rules["type"] == "dict" and "schema" in rules:
+            made[key]["schema"] = partial(rules["schema"])
+    return made

@@ -13,8 +13,11 @@ from runner.spec import check_acceptance, check_measures, check_recipe, check_va
 from runner.spec.complaints import complain
 from runner.spec.diagnostics import ordered
 from runner.spec.draft import Draft
+from runner.spec.include import include
+from runner.spec.matrix import check_matrix
 from runner.spec.merge import apply_defaults, override, substitute
 from runner.spec.model import Key, Spec
+from runner.spec.schema_recipe import MATRIX
 from runner.spec.source import START, Source, Tree, at_span
 from runner.spec.suggest import closest
 from runner.spec.validator import Fault, faults, keys_at
@@ -39,7 +42,7 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start})"
         raise InvalidError.of([Diagnostic("E015", message, path=shown, help="save it as UTF-8")]) from error
-    return read_spec(Source.of(shown, text), overrides=overrides)
+    return read_spec(Source.of(shown, text), root=root, overrides=overrides)
 
 
 def shown_path(path: Path, root: Path) -> str:
@@ -50,13 +53,13 @@ def shown_path(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def read_spec(source: Source, *, overrides: Sequence[str] = ()) -> Spec:
-    """As `load_spec`, of a text.
+def read_spec(source: Source, *, root: Path | None = None, overrides: Sequence[str] = ()) -> Spec:
+    """As `load_spec`, of a text; without a root it can include nothing.
 
     Raises:
         InvalidError: with a `Diagnostic` for every mistake, and for every warning.
     """
-    draft = draft_of(source, overrides=overrides)
+    draft = draft_of(source, root=root, overrides=overrides)
     found = ordered(draft.found)
     if any(d.severity == "error" for d in found):
         raise InvalidError.of(found)
@@ -66,11 +69,11 @@ def read_spec(source: Source, *, overrides: Sequence[str] = ()) -> Spec:
 _KINDS = ("models", "datasets", "tunes", "chains", "evaluations")
 
 
-def draft_of(source: Source, *, overrides: Sequence[str] = ()) -> Draft:
+def draft_of(source: Source, *, root: Path | None = None, overrides: Sequence[str] = ()) -> Draft:
     """The campaign as far as it can be understood, with all findings.
 
     Raises:
-        InvalidError: the text is no YAML mapping, so that nothing can be understood.
+        InvalidError: the text is no YAML mapping, so that nothing can be understood; or a file cannot be included.
     """
     parsed = parse(source)
     if parsed.tree is None:
@@ -78,6 +81,9 @@ def draft_of(source: Source, *, overrides: Sequence[str] = ()) -> Draft:
     tree, found = parsed.tree, parsed.diagnostics
     if not isinstance(tree.data, dict):
         found = [*found, at_span(source, START, "E013", "a spec is a section of keys", help="begin with `apiVersion:`")]
+        raise InvalidError.of(ordered(found))
+    found += include(tree, root)
+    if any(d.code == "E304" for d in found):  # what was not included would be missed everywhere
         raise InvalidError.of(ordered(found))
     found += override(tree, overrides)
     found += substitute(tree)
@@ -91,7 +97,9 @@ def _checked(tree: Tree, found: list[Diagnostic], path: str, overrides: tuple[st
     said = [fault for fault in broken if fault.rule != "required" or fault.place not in misspelt]
     found += _unsaid([complain(tree, fault, schema.CAMPAIGN) for fault in said], found)
     declared = {kind: tuple(tree.data[kind]) if isinstance(tree.data.get(kind), dict) else () for kind in _KINDS}
-    spec = resolve.campaign(pruned(tree.data, broken), path)
+    kept = pruned(tree.data, broken)
+    found += _matrices(tree, kept)
+    spec = resolve.campaign(kept, path)
     draft = Draft(spec, tree, declared, found, misspelt)
     for check in (check_recipe.check, check_measures.check, check_acceptance.check, check_values.check):
         check(draft)
@@ -100,6 +108,19 @@ def _checked(tree: Tree, found: list[Diagnostic], path: str, overrides: tuple[st
     texts = {origin.source.path: origin.source.lines for origin in tree.origins.values()}
     draft.spec = replace(spec, overrides=overrides, positions=positions, warnings=warnings, texts=texts)
     return draft
+
+
+def _matrices(tree: Tree, kept: dict[str, Any]) -> list[Diagnostic]:
+    """What is wrong in the tunes' matrices; such a matrix is taken out of `kept`."""
+    found: list[Diagnostic] = []
+    for name, section in kept.get("tunes", {}).items():
+        if "matrix" in section and resolve.complete(section["matrix"], MATRIX):
+            wrong = check_matrix(tree, name, section["matrix"])
+            found += wrong
+            if not wrong:
+                continue
+        section.pop("matrix", None)
+    return found
 
 
 def _misspelt(broken: Sequence[Fault]) -> frozenset[Key]:

@@ -34,11 +34,17 @@ def override(tree: Tree, assignments: Sequence[str]) -> list[Diagnostic]:
             continue
         parsed = parse(Source.of("--set", value)) if value.strip() else parse(Source.of("--set", '""'))
         if parsed.tree is None or parsed.diagnostics:
-            found += [replace(d, column=d.column + len(name) + 1, source=text) for d in parsed.diagnostics]
+            found += [_in_argument(d, text, len(name) + 1) for d in parsed.diagnostics]
             continue
         moved = _shifted(parsed.tree, source, len(name) + 1)
         found += _assign(tree, name.strip().split("."), moved, at_span(source, whole, "E306", "", help=""))
     return found
+
+
+def _in_argument(diagnostic: Diagnostic, text: str, by: int) -> Diagnostic:
+    """What is wrong with the value, placed in the whole argument; what is missing stands at its end."""
+    column = diagnostic.column + by if diagnostic.line == 1 else len(text)
+    return replace(diagnostic, line=1, column=min(column, len(text)), source=text)
 
 
 def _shifted(tree: Tree, source: Source, by: int) -> Tree:

@@ -163,6 +163,21 @@ class EvaluationSpec:
 
 
 @dataclass(frozen=True)
+class SweepSpec:
+    """One tune written as many. Each variant is tuned and measured on `split` of the tune's data set (a chain's tune:
+    through its chain); the best mean of `metric`, in its own direction, is what the tune's id stands for everywhere
+    else, and the first of equals wins. Only the winner meets the test split.
+    """
+
+    tune: str
+    variants: tuple[TuneSpec, ...]  # ids such as "qwen-lora@rank=16"
+    values: tuple[dict[str, Any], ...]  # one a variant: {"lora.rank": 16}
+    metric: MetricSpec
+    generate: GenerateSpec
+    split: str = "valid"
+
+
+@dataclass(frozen=True)
 class TargetSpec:
     id: str
     metric: str  # "<evaluation>.<metric>"
@@ -240,6 +255,7 @@ class Spec:
     document: dict[str, Any] = field(default_factory=dict)
     positions: dict[Key, Position] = field(default_factory=dict)
     evidence: str = "full"  # full | digests
+    sweeps: dict[str, SweepSpec] = field(default_factory=dict)  # by tune id; `tunes` holds the tune without its axes
     overrides: tuple[str, ...] = ()  # `key=value` texts of `--set`, in their order
     warnings: tuple[Diagnostic, ...] = ()
     texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)  # path → lines

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.spec import units
+from runner.spec.matrix import expand, with_values
 from runner.spec.model import (
     AcceptanceSpec,
     ChainSpec,
@@ -27,6 +28,7 @@ from runner.spec.model import (
     ScorecardSpec,
     Spec,
     StageSpec,
+    SweepSpec,
     TargetSpec,
     TrainSpec,
     TuneSpec,
@@ -121,27 +123,48 @@ def tune(name: str, section: Section) -> TuneSpec:
     )
 
 
+def sweep(name: str, section: Section) -> SweepSpec:
+    """The variants of a tune's matrix."""
+    variants = expand(name, section["matrix"])
+    chosen = section["matrix"]["select"]
+    return SweepSpec(
+        tune=name,
+        variants=tuple(tune(variant.id, with_values(section, variant)) for variant in variants),
+        values=tuple(dict(variant.values) for variant in variants),
+        metric=metric(chosen["metric"]),
+        generate=generate(chosen["generate"]),
+    )
+
+
 def chain(name: str, section: Section) -> ChainSpec:
     """One chain of models."""
     return ChainSpec(name, tuple(StageSpec(**stage) for stage in section["stages"]))
 
 
+def metric(item: str | Section) -> MetricSpec:
+    """A metric's name, with its options where it is a section."""
+    if isinstance(item, str):
+        return MetricSpec(item)
+    return MetricSpec(item["name"], {key: value for key, value in item.items() if key != "name"})
+
+
+def generate(section: Section) -> GenerateSpec:
+    """How answers are made."""
+    made = {key: _auto(value) for key, value in section.items()}
+    for key in ("temperature", "top_p", "consistency_temperature"):
+        made[key] = float(made[key])
+    return GenerateSpec(**made)
+
+
 def evaluation(name: str, section: Section) -> EvaluationSpec:
     """One evaluation; metrics without options are short names."""
-    made = []
-    for item in section["metrics"]:
-        options = {k: v for k, v in item.items() if k != "name"} if isinstance(item, dict) else {}
-        made.append(MetricSpec(item["name"] if isinstance(item, dict) else item, options))
-    generate = {key: _auto(value) for key, value in section["generate"].items()}
-    for key in ("temperature", "top_p", "consistency_temperature"):
-        generate[key] = float(generate[key])
     return EvaluationSpec(
         id=name,
         subject=section["subject"],
         dataset=section["dataset"],
         split=section["split"],
-        metrics=tuple(made),
-        generate=GenerateSpec(**generate),
+        metrics=tuple(metric(item) for item in section["metrics"]),
+        generate=generate(section["generate"]),
     )
 
 
@@ -214,6 +237,7 @@ def campaign(document: Section, path: str) -> Spec:
         models={name: model(name, item) for name, item in tables["models"].items()},
         datasets={name: dataset(name, item) for name, item in tables["datasets"].items()},
         tunes={name: tune(name, item) for name, item in tables["tunes"].items()},
+        sweeps={name: sweep(name, item) for name, item in tables["tunes"].items() if "matrix" in item},
         chains=chains,
         evaluations={name: evaluation(name, item) for name, item in tables["evaluations"].items()},
         acceptance=acceptance(data["acceptance"]),
@@ -282,7 +306,7 @@ def complete(item: Any, keys: Section) -> bool:
         inner, value = rules.get("schema"), item[key]
         if rules["type"] == "dict" and isinstance(inner, dict) and not complete(value, inner):
             return False
-        sections = rules["type"] == "list" and inner and inner["type"] == "dict"
+        sections = rules["type"] == "list" and inner and inner["type"] == "dict" and "schema" in inner
         if sections and not all(complete(each, inner["schema"]) for each in value):
             return False
     return True

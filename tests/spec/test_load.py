@@ -1,42 +1,13 @@
 """`runner/spec/load.py`: a whole spec, its defaults, its findings."""
 
-from pathlib import Path
-
 import pytest
 
 from runner.errors import InvalidError
 from runner.spec.inputs import check_inputs
-from runner.spec.load import load_spec, read_spec
-from runner.spec.source import Source
+from runner.spec.load import load_spec
+from tests.spec.specs import ROOT, SMALL, findings, read
 
-ROOT = Path(__file__).parents[2]
 TICKET = ROOT / "specs" / "ticket019.yaml"
-SMALL = """\
-apiVersion: lorarun/v1
-kind: Campaign
-metadata: {name: small}
-limits: {memory: 4GB}
-models:
-  llama: {family: llama, path: data/models/llama}
-datasets:
-  pairs: {path: data/pairs, splits: {train: train.jsonl, test: test.jsonl}, prompt: "{text}"}
-tunes:
-  lora: {model: llama, dataset: pairs}
-evaluations:
-  summary: {subject: lora, dataset: pairs, metrics: [rougeL, failure_rate]}
-acceptance:
-  targets: [{id: quality, metric: summary.rougeL, min_improvement: 15%}]
-"""
-
-
-def read(text: str, *overrides: str):
-    return read_spec(Source.of("spec.yaml", text), overrides=overrides)
-
-
-def findings(text: str, *overrides: str) -> list[str]:
-    with pytest.raises(InvalidError) as caught:
-        read(text, *overrides)
-    return [f"{d.line}:{d.column} {d.code}" for d in caught.value.diagnostics if d.severity == "error"]
 
 
 def test_the_ticket_is_valid_as_it_is_shipped():
