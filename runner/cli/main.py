@@ -65,7 +65,8 @@ def lorarun() -> None:
 def show(error: LorarunError) -> None:
     """Tell a person on stderr what went wrong, every diagnostic of it."""
     if isinstance(error, InvalidError) and error.diagnostics:
-        click.echo("\n\n".join(str(d) for d in error.diagnostics), err=True)
+        pretty = importlib.import_module("runner.spec.diagnostics")
+        click.echo(pretty.render(error.diagnostics, "text"), err=True)
     else:
         click.echo(f"error: {error.message}", err=True)
     if error.help:
