@@ -22,6 +22,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("runner.cli.campaign:status", "Show the running, interrupted or last run."),
     "report": ("runner.cli.report:report", "Render a record as Markdown, HTML, JSON, JUnit or GitHub text."),
     "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
+    "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
+    "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
 }

@@ -66,7 +66,7 @@ def shape(row: Row, dataset: DatasetSpec) -> Shaped:
         reference=turns.reference,
         system=turns.system or nfc(dataset.system),
         images=images,
-        facts=_facts(columns.get(dataset.facts)) if dataset.facts else (),
+        facts=facts_of(columns.get(dataset.facts)) if dataset.facts else (),
         cluster=_cluster(columns, dataset),
         fields=fields,
         input=turns.prompt if turns.input is None else turns.input,
@@ -175,8 +175,12 @@ def _images(columns: Mapping[str, Any], dataset: DatasetSpec) -> tuple[str, ...]
     return names
 
 
-def _facts(value: Any) -> tuple[Fact, ...]:
-    """Facts from a list of texts or of {fact, aliases, forbid}; in a table's cell as JSON, or parted by semicolons."""
+def facts_of(value: Any) -> tuple[Fact, ...]:
+    """Facts from a list of texts or of {fact, aliases, forbid}; in a table's cell as JSON, or parted by semicolons.
+
+    Raises:
+        RowError: another shape.
+    """
     if value is None:
         return ()
     if isinstance(value, str):
