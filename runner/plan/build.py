@@ -1,0 +1,203 @@
+"""`Spec` → ordered `Step`s: what has to be prepared, tuned, generated and scored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from runner.canonical import plain
+from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, chain_of, stages_of
+from runner.plan.model import Need, Source, Step
+from runner.plan.order import ordered
+from runner.plan.params import Choice, generate_params, prepare_params, tune_params
+from runner.samples.render import placeholders
+from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, TuneSpec
+
+COMPLETIONS, ADAPTER = "completions.jsonl", "adapters.safetensors"
+REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
+
+
+def build_steps(spec: Spec, *, choices: Mapping[str, Choice] | None = None) -> tuple[Step, ...]:
+    """All steps of a campaign in the order they run: parents first, steps of one model together.
+
+    `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun.
+    """
+    builder = _Builder(spec, dict(choices or {}))
+    for tune in spec.tunes.values():
+        builder.tune(tune)
+    for evaluation in spec.evaluations.values():
+        stages = stages_of(spec, evaluation)
+        for arm in arms_of(spec, evaluation):
+            builder.score(evaluation, arm, stages)
+    return ordered(tuple(builder.steps.values()))
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """Answers to be generated: by the stages up to the last choice, run with these adapters."""
+
+    dataset: str
+    split: str
+    stages: tuple[StageSpec, ...]
+    choices: tuple[str, ...]
+    settings: GenerateSpec
+    repeats: tuple[str, ...] = ()
+    evaluation: str = ""
+
+    @property
+    def stage(self) -> StageSpec:
+        """The stage that answers."""
+        return self.stages[len(self.choices) - 1]
+
+    @property
+    def label(self) -> str:
+        """`qwen+qwen-lora,llama`."""
+        parts = []
+        for stage, choice in zip(self.stages, self.choices, strict=False):
+            plain_name = stage.model if choice == BASE else f"{stage.model}+{choice}"
+            parts.append(REFERENCE if choice == REFERENCE else plain_name)
+        return ",".join(parts)
+
+    def feeding(self) -> list[tuple[int, StageSpec]]:
+        """The earlier stages whose answers the stage's prompt holds, with their positions."""
+        used = placeholders(self.stage.prompt)
+        return [(i, s) for i, s in enumerate(self.stages[: len(self.choices) - 1]) if s.id in used]
+
+
+@dataclass
+class _Builder:
+    spec: Spec
+    choices: dict[str, Choice]
+    steps: dict[str, Step] = field(default_factory=dict)
+
+    def add(self, step: Step) -> Step:
+        """The step under its id; the same work asked for twice is one step, other work gets another id."""
+        name, count = step.id, 1
+        while step.id in self.steps and not _same(self.steps[step.id], step):
+            count += 1
+            step = dataclasses.replace(step, id=f"{name}~{count}")
+        return self.steps.setdefault(step.id, step)
+
+    def prepare(self, dataset: str) -> Step:
+        """The step that reads and checks a data set."""
+        return self.add(
+            Step(
+                id=f"prepare/{dataset}",
+                kind="prepare",
+                params=prepare_params(self.spec, self.spec.datasets[dataset]),
+                sources=(Source("dataset", "dataset", dataset),),
+                title=f"prepare {dataset}",
+                origins=(("datasets", dataset),),
+            )
+        )
+
+    def generate(self, answers: _Answers) -> Step:
+        """The step that makes `answers`, after the steps that feed it."""
+        stage, choice = answers.stage, answers.choices[-1]
+        needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.inputs.jsonl")]
+        upstream, references = [], {}
+        for i, earlier in answers.feeding():
+            if answers.choices[i] == REFERENCE:
+                references[earlier.id] = earlier.reference
+            else:
+                parent = self.generate(dataclasses.replace(answers, choices=answers.choices[: i + 1], repeats=()))
+                needs.append(Need(f"upstream.{earlier.id}", parent.id, COMPLETIONS))
+                upstream.append(earlier.id)
+        if choice != BASE:
+            needs.append(Need("adapter", self.tune(self.spec.tunes[choice]).id, ADAPTER))
+        step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
+        return self.add(
+            Step(
+                id=step_id,
+                kind="generate",
+                params=generate_params(
+                    self.spec,
+                    stage,
+                    answers.settings,
+                    upstream=upstream,
+                    references=references,
+                    images=len(answers.choices) == 1,  # a chain hands on text
+                    repeats=answers.repeats,
+                    stream=step_id,
+                ),
+                needs=tuple(needs),
+                sources=(Source("model", "checkpoint", stage.model),),
+                group=stage.model,
+                title=f"answer {answers.dataset}.{answers.split} with {answers.label}",
+                origins=(("evaluations", answers.evaluation, "generate"), ("models", stage.model)),
+            )
+        )
+
+    def tune(self, tune: TuneSpec) -> Step:
+        """The step that trains an adapter, after those whose outputs it trains on."""
+        prepared = self.prepare(tune.dataset)
+        splits = [s for s in ("train", "valid") if s in self.spec.datasets[tune.dataset].splits]
+        needs = [Need(split, prepared.id, f"{split}.jsonl") for split in splits]
+        prompt, position = "", 0
+        if tune.chain:
+            stages = self.spec.chains[tune.chain].stages
+            position = [s.id for s in stages].index(tune.stage)
+            prompt = stages[position].prompt
+            needs += self.stage_inputs(tune, stages[: position + 1], splits)
+        if tune.start_from:
+            needs.append(Need("start_adapter", self.tune(self.spec.tunes[tune.start_from]).id, ADAPTER))
+        choice = self.choices.get(tune.id)
+        return self.add(
+            Step(
+                id=f"tune/{tune.id}",
+                kind="tune",
+                params=tune_params(self.spec, tune, prompt=prompt, images=position == 0, choice=choice),
+                needs=tuple(needs),
+                sources=(Source("model", "checkpoint", tune.model),),
+                group=tune.model,
+                title=f"tune {tune.id}",
+                origins=(("tunes", tune.id), ("defaults", "tune"), ("models", tune.model)),
+            )
+        )
+
+    def stage_inputs(self, tune: TuneSpec, stages: tuple[StageSpec, ...], splits: Sequence[str]) -> list[Need]:
+        """The real outputs of the tuned stages before the last of `stages`, which its training prompts hold."""
+        needs = []
+        for split in splits:
+            choices = tuple(s.adapter or BASE for s in stages)
+            answers = _Answers(tune.dataset, split, stages, choices, self.chain_settings(tune.chain))
+            for i, earlier in answers.feeding():
+                fed = self.generate(dataclasses.replace(answers, choices=choices[: i + 1]))
+                needs.append(Need(f"{split}.{earlier.id}", fed.id, COMPLETIONS))
+        return needs
+
+    def chain_settings(self, chain: str) -> GenerateSpec:
+        """How a chain's stages answer outside an evaluation: as in the first evaluation of that chain."""
+        found = [e.generate for e in self.spec.evaluations.values() if e.subject == chain]
+        return found[0] if found else GenerateSpec()
+
+    def score(self, evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> None:
+        """The step that scores one arm. Only the judged arms are answered repeatedly."""
+        repeats = tuple(m.name for m in evaluation.metrics if m.name in REPEATING and arm.is_main)
+        answered = self.generate(
+            _Answers(
+                evaluation.dataset, evaluation.split, stages, arm.choices, evaluation.generate, repeats, evaluation.id
+            )
+        )
+        needs = [
+            Need("samples", self.prepare(evaluation.dataset).id, f"{evaluation.split}.jsonl"),
+            Need("completions", answered.id, COMPLETIONS),
+        ]
+        if chain_of(self.spec, evaluation):
+            needs += [Need("upstream", n.step, n.file) for n in answered.needs if n.role.startswith("upstream.")][-1:]
+        metrics = [plain(m) for m in evaluation.metrics if arm.is_main or m.name not in REPEATING]
+        self.add(
+            Step(
+                id=f"score/{evaluation.id}/{arm.id.replace('>', ',')}",
+                kind="score",
+                params={"metrics": metrics},
+                needs=tuple(needs),
+                title=f"score {evaluation.id} {arm.id}",
+                origins=(("evaluations", evaluation.id),),
+            )
+        )
+
+
+def _same(a: Step, b: Step) -> bool:
+    return (a.params, a.needs, a.sources) == (b.params, b.needs, b.sources)

@@ -1,0 +1,75 @@
+"""Tests of runner.plan.build."""
+
+import dataclasses
+import itertools
+
+from runner.plan.build import build_steps
+from runner.plan.model import Step
+from runner.spec.model import ModelSpec, Spec
+
+
+def steps(spec: Spec) -> dict[str, Step]:
+    return {s.id: s for s in build_steps(spec)}
+
+
+def needs(step: Step) -> dict[str, str]:
+    return {n.role: n.step for n in step.needs}
+
+
+def test_every_step_comes_after_the_steps_it_needs(spec: Spec) -> None:
+    seen: set[str] = set()
+    for step in build_steps(spec):
+        assert {n.step for n in step.needs} <= seen
+        seen.add(step.id)
+
+
+def test_a_chain_is_tuned_on_the_real_answers_of_the_tuned_stage_before(spec: Spec) -> None:
+    found = needs(steps(spec)["tune/chain-lora"])
+    assert found["train.analysis"] == "generate/documents.train/qwen+qwen-lora"
+    assert found["valid.analysis"] == "generate/documents.valid/qwen+qwen-lora"
+    assert found["start_adapter"] == "tune/llama-lora"
+
+
+def test_the_test_split_is_read_by_no_tuning(spec: Spec) -> None:
+    all_steps = steps(spec)
+    waiting = [s for s in all_steps.values() if s.kind == "tune"]
+    while waiting:
+        step = waiting.pop()
+        assert not any("test" in n.file or ".test/" in n.step for n in step.needs)
+        waiting += [all_steps[n.step] for n in step.needs]
+
+
+def test_an_answer_needed_by_several_arms_is_one_step(spec: Spec) -> None:
+    ids = [s.id for s in build_steps(spec)]
+    assert ids.count("generate/documents.test/qwen+qwen-lora") == 1
+    assert not any("~" in i for i in ids)
+
+
+def test_a_reference_stage_is_not_run(spec: Spec) -> None:
+    step = steps(spec)["generate/documents.test/reference,llama+chain-lora"]
+    assert step.params["references"] == {"analysis": "analysis"}
+    assert not any(n.role.startswith("upstream") for n in step.needs)
+
+
+def test_only_the_first_stage_sees_the_images(spec: Spec) -> None:
+    found = steps(spec)
+    assert found["generate/documents.test/qwen"].params["images"]
+    assert not found["generate/documents.test/qwen,llama"].params["images"]
+    assert not found["tune/chain-lora"].params["images"]
+
+
+def test_a_models_weights_are_loaded_once_for_all_steps_that_can_wait_for_each_other(spec: Spec) -> None:
+    groups = [s.group for s in build_steps(spec) if s.group]
+    changes = sum(a != b for a, b in itertools.pairwise(groups))
+    assert changes == 1
+
+
+def test_a_generate_step_knows_nothing_of_references(spec: Spec) -> None:
+    for step in build_steps(spec):
+        if step.kind == "generate":
+            assert all(n.file != "test.jsonl" for n in step.needs)
+
+
+def test_params_hold_no_path_of_a_model(spec: Spec) -> None:
+    moved = dataclasses.replace(spec, models=spec.models | {"llama": ModelSpec("llama", "llama", "elsewhere/l")})
+    assert [s.params for s in build_steps(moved)] == [s.params for s in build_steps(spec)]
