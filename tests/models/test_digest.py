@@ -4,7 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from runner.models.digest import CACHE_PATH, digest_checkpoint
+from runner.machine.file_digests import CACHE_PATH
+from runner.models.digest import digest_checkpoint
 
 
 def age(folder: Path) -> None:

@@ -1,0 +1,36 @@
+"""The digest of a data set as a campaign reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.canonical import digest_value
+from runner.errors import InvalidError
+from runner.machine.file_digests import FileDigests
+from runner.spec.model import DatasetSpec
+
+IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic"})
+
+
+def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> str:
+    """Digest of a data set: its split files and every image file in its folder, by relative path.
+
+    Raises:
+        InvalidError: the folder or a split file is not there.
+    """
+    folder = root / dataset.path
+    if not folder.is_dir():
+        raise InvalidError(
+            f"data set `{dataset.id}`: the folder `{dataset.path}` is not there",
+            help="bring the data, or correct `path`",
+        )
+    parts: dict[str, str] = {}
+    for split, name in sorted(dataset.splits.items()):
+        path = folder / name
+        if not path.is_file():
+            raise InvalidError(f"data set `{dataset.id}`: the {split} split `{dataset.path}/{name}` is not there")
+        parts[name] = digests.digest(path)
+    if dataset.image:
+        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file()):
+            parts[path.relative_to(folder).as_posix()] = digests.digest(path)
+    return digest_value(parts)
