@@ -1,0 +1,151 @@
+"""`artifacts/<step>/<key>/`: the outputs of finished steps, verified when they are read, and work in progress.
+
+A folder there is complete and bit-correct, or it is not there: it is made under `artifacts/.work/<key>/` and renamed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner import files
+from runner.canonical import digest_file
+from runner.errors import IntegrityError
+from runner.store.manifest import FILE, Manifest, Output, read_manifest, write_manifest
+
+WORK = ".work"
+
+
+@dataclass
+class Artifacts:
+    """The step outputs of one project."""
+
+    root: Path  # the project
+    _by_key: dict[str, Path] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)  # folder → what is wrong with its manifest
+
+    def __post_init__(self) -> None:
+        self.folder = self.root / "artifacts"
+        self.rescan()
+
+    def rescan(self) -> None:
+        """Look again at what is there."""
+        self._by_key, self.broken = {}, {}
+        self._last: dict[str, Manifest] = {}
+        self._manifests: dict[str, Manifest] = {}
+        for path in sorted(self.folder.glob(f"*/**/{FILE}")):
+            if path.relative_to(self.folder).parts[0].startswith("."):
+                continue
+            try:
+                self._learn(path.parent, read_manifest(path.parent))
+            except IntegrityError as error:
+                self.broken[str(path.parent.relative_to(self.root))] = error.message
+
+    def _learn(self, folder: Path, manifest: Manifest) -> None:
+        self._by_key[manifest.key] = folder
+        self._manifests[manifest.key] = manifest
+        last = self._last.get(manifest.step)
+        if last is None or last.created <= manifest.created:
+            self._last[manifest.step] = manifest
+
+    def manifests(self) -> dict[str, Manifest]:
+        """key → manifest of every finished step."""
+        return dict(self._manifests)
+
+    def last_of(self) -> dict[str, Manifest]:
+        """step id → its newest manifest."""
+        return dict(self._last)
+
+    def place(self, key: str) -> Path:
+        """The folder of a finished step.
+
+        Raises:
+            IntegrityError: there is none.
+        """
+        if key not in self._by_key:
+            raise IntegrityError(f"no finished step has the key {key[:12]}")
+        return self._by_key[key]
+
+    def verify(self, key: str) -> Manifest:
+        """The manifest of a finished step whose every file was just compared with its digest.
+
+        Raises:
+            IntegrityError: a file is missing, changed or foreign; each is named.
+        """
+        folder = self.place(key)
+        manifest = self._manifests[key]
+        wrong = differences(folder, {name: output.digest for name, output in manifest.outputs.items()})
+        if wrong:
+            place = folder.relative_to(self.root)
+            raise IntegrityError(
+                f"`{place}` is not what was written: {'; '.join(wrong)}",
+                help="`lorarun apply --repair` sets it aside and runs the step again",
+            )
+        return manifest
+
+    def work(self, key: str) -> Path:
+        """The folder where a step with this key is made; its `checkpoint/` outlives a killed run."""
+        folder = self.folder / WORK / key
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def fresh_output(self, key: str) -> Path:
+        """An empty output folder for a step that starts."""
+        out = self.work(key) / "out"
+        if out.exists():
+            shutil.rmtree(out)
+        out.mkdir()
+        return out
+
+    def commit(self, manifest: Manifest) -> Path:
+        """Make the outputs in the work folder final, in one rename, and forget the work folder."""
+        out = self.work(manifest.key) / "out"
+        final = self.folder / manifest.step / manifest.key
+        write_manifest(out, manifest)
+        if final.exists():  # a run that was killed between rename and clean-up
+            shutil.rmtree(final)
+        files.commit_folder(out, final)
+        shutil.rmtree(self.folder / WORK / manifest.key, ignore_errors=True)
+        self._learn(final, manifest)
+        return final
+
+    def quarantine(self, key: str) -> Path:
+        """Set a damaged step aside, so that it runs again and nothing is lost."""
+        folder = self._by_key.pop(key)
+        manifest = self._manifests.pop(key)
+        if self._last.get(manifest.step) == manifest:
+            del self._last[manifest.step]
+        target = self.folder / ".quarantine" / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            shutil.rmtree(target)
+        folder.rename(target)
+        return target
+
+
+def differences(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """What in a folder differs from the digests of its files: missing, changed, foreign or not a regular file."""
+    wrong = []
+    there = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()}
+    for name, digest in sorted(digests.items()):
+        path = folder / name
+        if name not in there:
+            wrong.append(f"{name} is missing")
+        elif path.is_symlink() or not path.is_file():
+            wrong.append(f"{name} is not a regular file")
+        elif digest_file(path) != digest:
+            wrong.append(f"{name} has changed")
+    wrong += [f"{name} is foreign" for name in sorted(there - digests.keys() - {FILE})]
+    return wrong
+
+
+def describe(out: Path, contents: Mapping[str, str]) -> dict[str, Output]:
+    """Digests and sizes of all files in an output folder; `contents` gives content digests where a step knows them."""
+    outputs = {}
+    for path in sorted(p for p in out.rglob("*") if p.is_file()):
+        name = str(path.relative_to(out))
+        digest = digest_file(path)
+        outputs[name] = Output(digest, path.stat().st_size, contents.get(name, digest))
+    return outputs
