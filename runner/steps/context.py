@@ -1,0 +1,40 @@
+"""What a step is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.engines.protocol import Engine, OnEvent, ShouldStop
+
+
+@dataclass(frozen=True)
+class StepRequest:
+    """One step to run, with all that it may read."""
+
+    id: str
+    kind: str
+    params: dict[str, Any]
+    inputs: dict[str, Path]  # role → file or folder
+    out: Path  # an empty folder
+    checkpoint: Path  # resumable state of an earlier, interrupted run of the same key
+    root: Path  # the project; image paths of samples are relative to it
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step made: measures for the record, and content digests where they are not the bytes' own."""
+
+    measures: dict[str, Any]
+    contents: dict[str, str] = field(default_factory=dict)  # file in `out` → content digest
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the process around a step offers to it."""
+
+    open_engine: Callable[[Path, str, str], Engine]  # checkpoint folder, family, dtype
+    on_event: OnEvent
+    should_stop: ShouldStop

@@ -1,0 +1,30 @@
+"""`score`: measure stored completions against their samples; a new metric needs no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.canonical import plain
+from runner.files import write_json
+from runner.metrics.measure import measure
+from runner.samples.io import read_completions, read_samples
+from runner.samples.sample import Completion
+from runner.steps.context import StepRequest, StepResult, Surroundings
+
+
+def _read(path: Path) -> list[Completion]:
+    return sorted(read_completions(path), key=lambda c: (c.sample_id, c.kind, c.run))
+
+
+def run(request: StepRequest, around: Surroundings) -> StepResult:
+    """Write `scores.json`: one `Scores` a metric, over the samples by id, which is the evidence's order too."""
+    samples = sorted(read_samples(request.inputs["samples"]), key=lambda s: s.id)
+    completions = _read(request.inputs["completions"])
+    upstream = _read(request.inputs["upstream"]) if "upstream" in request.inputs else None
+    metrics = request.params["metrics"]
+    scores = []
+    for done, metric in enumerate(metrics):
+        around.on_event({"event": "scored", "done": done, "total": len(metrics), "metric": metric["name"]})
+        scores.append(measure(metric["name"], metric["options"], samples, completions, upstream=upstream))
+    write_json(request.out / "scores.json", [plain(s) for s in scores])
+    return StepResult({"values": {s.metric: s.value for s in scores}, "samples": len(samples)})

@@ -1,0 +1,22 @@
+"""The step kinds and where each is implemented."""
+
+from __future__ import annotations
+
+import importlib
+
+from runner.steps.context import StepRequest, StepResult, Surroundings
+
+STEPS = {
+    "prepare": "runner.steps.prepare",
+    "tune": "runner.steps.tune",
+    "generate": "runner.steps.generate",
+    "score": "runner.steps.score",
+}
+
+
+def run_step(request: StepRequest, around: Surroundings) -> StepResult:
+    """Run one step of any kind into `request.out`."""
+    module = importlib.import_module(STEPS[request.kind])
+    result = module.run(request, around)
+    assert isinstance(result, StepResult)
+    return result

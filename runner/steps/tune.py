@@ -1,0 +1,62 @@
+"""`tune`: train one LoRA adapter on the prepared rows, or on the real outputs of a chain's earlier stages."""
+
+from __future__ import annotations
+
+from runner.canonical import digest_value, plain
+from runner.engines.protocol import TuneRequest
+from runner.files import read_json, write_json
+from runner.samples.io import read_completions, read_samples
+from runner.samples.sample import Sample
+from runner.spec.model import LoraSpec, TrainSpec
+from runner.steps.context import StepRequest, StepResult, Surroundings
+from runner.steps.prompts import stage_samples
+
+ADAPTER = "adapters.safetensors"
+
+
+def run(request: StepRequest, around: Surroundings) -> StepResult:
+    """Write the adapter folder and `history.json` (one row an update)."""
+    params = request.params
+    lora = LoraSpec(**{**params["lora"], "target_modules": tuple(params["lora"]["target_modules"])})
+    train = TrainSpec(**params["train"])
+    start = request.inputs.get("start_adapter")
+    engine = around.open_engine(request.inputs["model"], params["family"], params["dtype"])
+    assert train.micro_batch is not None
+    assert train.grad_checkpoint is not None
+    result = engine.tune(
+        TuneRequest(
+            train=_split(request, "train"),
+            valid=_split(request, "valid"),
+            lora=lora,
+            train_spec=train,
+            seed=params["seed"],
+            stream=params["stream"],
+            root=request.root,
+            checkpoint_folder=request.checkpoint,
+            micro_batch=train.micro_batch,
+            grad_checkpoint=train.grad_checkpoint,
+            start_adapter=start.parent if start else None,
+        ),
+        request.out,
+        on_event=around.on_event,
+        should_stop=around.should_stop,
+    )
+    write_json(request.out / "history.json", plain(result.history))
+    measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest")}
+    # The same tensors under another scale are another adapter.
+    content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
+    return StepResult({**measures, "adapter_digest": result.adapter_digest, "scale": lora.scale}, {ADAPTER: content})
+
+
+def _split(request: StepRequest, split: str) -> tuple[Sample, ...]:
+    """The rows of a split with the prompts that this tuning sees; none where the data set has no such split."""
+    if split not in request.inputs:
+        return ()
+    role = f"{split}."
+    upstream = {
+        name.removeprefix(role): read_completions(path)
+        for name, path in request.inputs.items()
+        if name.startswith(role)
+    }
+    samples = read_samples(request.inputs[split])
+    return stage_samples(samples, request.params["prompt"], upstream, images=request.params["images"])
