@@ -14,6 +14,7 @@ from runner.plan.params import Choice, generate_params, prepare_params, tune_par
 from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, TuneSpec
 
+UPSTREAM = "upstream."
 COMPLETIONS, ADAPTER = "completions.jsonl", "adapters.safetensors"
 REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
 
@@ -95,15 +96,9 @@ class _Builder:
     def generate(self, answers: _Answers) -> Step:
         """The step that makes `answers`, after the steps that feed it."""
         stage, choice = answers.stage, answers.choices[-1]
-        needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.inputs.jsonl")]
-        upstream, references = [], {}
-        for i, earlier in answers.feeding():
-            if answers.choices[i] == REFERENCE:
-                references[earlier.id] = earlier.reference
-            else:
-                parent = self.generate(dataclasses.replace(answers, choices=answers.choices[: i + 1], repeats=()))
-                needs.append(Need(f"upstream.{earlier.id}", parent.id, COMPLETIONS))
-                upstream.append(earlier.id)
+        fed = self.feeding(answers)
+        perfect = [s for i, s in answers.feeding() if answers.choices[i] == REFERENCE]
+        needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.inputs.jsonl"), *fed]
         if choice != BASE:
             needs.append(Need("adapter", self.tune(self.spec.tunes[choice]).id, ADAPTER))
         step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
@@ -115,8 +110,8 @@ class _Builder:
                     self.spec,
                     stage,
                     answers.settings,
-                    upstream=upstream,
-                    references=references,
+                    upstream=[n.role.removeprefix(UPSTREAM) for n in fed],
+                    references={s.id: s.reference for s in perfect},
                     images=len(answers.choices) == 1,  # a chain hands on text
                     repeats=answers.repeats,
                     stream=step_id,
@@ -128,6 +123,15 @@ class _Builder:
                 origins=(("evaluations", answers.evaluation, "generate"), ("models", stage.model)),
             )
         )
+
+    def feeding(self, answers: _Answers) -> list[Need]:
+        """The answers of earlier stages that the last stage's prompts hold."""
+        needs = []
+        for i, earlier in answers.feeding():
+            if answers.choices[i] != REFERENCE:
+                parent = self.generate(dataclasses.replace(answers, choices=answers.choices[: i + 1], repeats=()))
+                needs.append(Need(UPSTREAM + earlier.id, parent.id, COMPLETIONS))
+        return needs
 
     def tune(self, tune: TuneSpec) -> Step:
         """The step that trains an adapter, after those whose outputs it trains on."""
@@ -185,7 +189,7 @@ class _Builder:
             Need("completions", answered.id, COMPLETIONS),
         ]
         if chain_of(self.spec, evaluation):
-            needs += [Need("upstream", n.step, n.file) for n in answered.needs if n.role.startswith("upstream.")][-1:]
+            needs += [Need("upstream", n.step, n.file) for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
         metrics = [plain(m) for m in evaluation.metrics if arm.is_main or m.name not in REPEATING]
         self.add(
             Step(

@@ -131,6 +131,7 @@ class StageSpec:
     adapter: str = ""  # tune id
     prompt: str = ""  # template over the data set's columns and earlier stages' ids; "" is the data set's own
     max_tokens: int | None = None
+    reference: str = ""  # column of the stage's reference text: what comes out if this stage were perfect?
 
 
 @dataclass(frozen=True)

@@ -170,6 +170,7 @@ STAGE: dict[str, Rules] = {
     "adapter": ref("The tune whose adapter is used after tuning.", "tune", ""),
     "prompt": text("Template over the data set's columns and the ids of stages before; left out: the data set's own."),
     "max_tokens": whole("The longest answer of this stage, in tokens.", None, 1, 100_000),
+    "reference": text("Column of this stage's right answer; gives the chain's result if this stage were perfect."),
 }
 
 CHAIN: dict[str, Rules] = {

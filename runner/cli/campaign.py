@@ -1,0 +1,145 @@
+"""`plan`, `apply` and `status`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.project import find_root
+from runner.errors import ExitCode, InvalidError, StepError, UsageError
+from runner.spec.diagnostics import render
+from runner.spec.inputs import check_inputs
+from runner.spec.load import load_spec
+from runner.spec.model import Spec
+
+SPEC = click.argument("spec", type=click.Path(path_type=Path))
+SET = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the spec; recorded."
+)
+FORMAT = click.option(
+    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
+    """The spec, with its inputs looked at; warnings go to stderr.
+
+    Raises:
+        InvalidError: with every finding.
+    """
+    spec = load_spec(path, root, overrides=overrides)
+    found = (*spec.warnings, *check_inputs(spec, root))
+    if any(d.severity == "error" for d in found):
+        raise InvalidError.of(found)
+    if found:
+        click.echo(render(found, "text"), err=True)
+    return spec
+
+
+@click.command()
+@SPEC
+@SET
+@FORMAT
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run.")
+def plan(spec: Path, overrides: tuple[str, ...], output_format: str, detailed_exitcode: bool) -> int:
+    """Show the steps SPEC leads to, in order: cached, or to be run and why.
+
+    Nothing is run and nothing is written but a cache of digests.
+    """
+    from runner.cli.plan_text import plan_json, plan_text
+    from runner.run.campaign import Options, plan_campaign
+
+    root = find_root(spec)
+    planned = plan_campaign(load_checked(spec, root, overrides), root, Options())
+    if output_format == "json":
+        click.echo(json.dumps(plan_json(planned.plan), ensure_ascii=False, indent=1))
+    else:
+        click.echo(plan_text(planned.plan))
+    return int(ExitCode.CHANGED if detailed_exitcode and planned.plan.to_run else ExitCode.SUCCESS)
+
+
+@click.command()
+@SPEC
+@SET
+@FORMAT
+@click.option("--force", "force", multiple=True, metavar="STEP", help="Run this step again, whatever is cached.")
+@click.option(
+    "--rerun-changed-environment",
+    "environment_change",
+    flag_value="rerun",
+    default="ask",
+    help="Run steps again whose environment alone changed.",
+)
+@click.option("--keep", "environment_change", flag_value="keep", help="Keep outputs whose environment alone changed.")
+@click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
+@click.option("--repair", is_flag=True, help="Set damaged outputs aside and make them again.")
+def apply(
+    spec: Path,
+    overrides: tuple[str, ...],
+    output_format: str,
+    force: tuple[str, ...],
+    environment_change: str,
+    lock_timeout: float,
+    repair: bool,
+) -> int:
+    """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
+
+    The exit code is the verdict: 0 PASS, 6 FAIL, 7 INCONCLUSIVE, 5 a step failed. Ctrl-C once saves the running
+    step's state; the same command goes on from there.
+    """
+    from runner.cli import progress
+    from runner.run.campaign import Options, apply_campaign
+
+    root = find_root(spec)
+    options = Options(frozenset(force), environment_change, lock_timeout, repair)
+    loaded = load_checked(spec, root, overrides)
+    view = progress.choose(output_format)
+    try:
+        outcome = apply_campaign(loaded, root, options, view)
+    finally:
+        view.close()
+    return _finish(loaded.metadata.language, root, outcome, output_format)
+
+
+def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
+    """Write the reports and say what came out and what to do next."""
+    from runner.acceptance.result import result_line
+    from runner.report.write import write_reports
+
+    done = outcome.account
+    reports = write_reports(root, done.record, done.rows, language=language)
+    if output_format == "text":
+        record = f"ssot/records/{done.record_id}.json"
+        hidden = "" if done.appended else "  (recorded before)"
+        click.echo(f"ran {outcome.ran} steps, {outcome.cached} cached, {outcome.seconds:.1f} s", err=True)
+        click.echo(f"record  {record}{hidden}", err=True)
+        for path in reports:
+            click.echo(f"report  {path.relative_to(root)}", err=True)
+        evidence = done.record.evidence.removeprefix("sha256:")
+        click.echo(f"next    git add {record} ssot/evidence/{evidence}.jsonl.gz", err=True)
+        click.echo(result_line(done.verdict))
+    if isinstance(outcome.failure, StepError):
+        click.echo(f"error: {outcome.failure}", err=True)
+    return int(done.verdict.exit_code)
+
+
+@click.command()
+@click.argument("campaign", required=False)
+@FORMAT
+def status(campaign: str | None, output_format: str) -> int:
+    """Show the running, interrupted or last run of CAMPAIGN (default: the newest)."""
+    from runner.cli.status_text import status_text
+    from runner.run.status import newest, read_status
+
+    root = find_root()
+    name = campaign or newest(root)
+    if name is None:
+        raise UsageError("no run was started here yet", help="`lorarun apply SPEC` starts one")
+    found = read_status(root, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
+    click.echo(
+        json.dumps(found.as_json(), ensure_ascii=False, indent=1) if output_format == "json" else status_text(found)
+    )
+    return int(ExitCode.SUCCESS)

@@ -1,0 +1,61 @@
+"""A plan in words and as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.plan.model import Plan, PlannedStep
+
+MARKS = {"run": "+", "upstream": "~", "cached": " "}
+
+
+def plan_text(plan: Plan) -> str:
+    """One line a step, with every reason below it."""
+    width = max((len(s.step.id) for s in plan.steps), default=0)
+    lines = [f"{plan.campaign}: {plan.spec_path}", ""]
+    for planned in plan.steps:
+        lines += _step(planned, width)
+    lines += ["", _total(plan)]
+    return "\n".join(lines)
+
+
+def _step(planned: PlannedStep, width: int) -> list[str]:
+    what = {"run": "run", "upstream": "run after its inputs", "cached": "cached"}[planned.action]
+    if planned.cached_as:
+        what += f" (as {planned.cached_as})"
+    lines = [f" {MARKS[planned.action]} {planned.step.id:<{width}}  {what}"]
+    if planned.action == "run":
+        for reason in planned.reasons:
+            place = f" ({reason.location})" if reason.location else ""
+            lines.append(f"     {reason.code}: {reason.text}{place}")
+    return lines
+
+
+def _total(plan: Plan) -> str:
+    run, cached = len(plan.to_run), len(plan.steps) - len(plan.to_run)
+    if not run:
+        return f"nothing to run: all {cached} steps are cached"
+    return f"{len(plan.steps)} steps: {run} to run, {cached} cached"
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as data, `format` first."""
+    return {
+        "format": "lorarun/plan/v1",
+        "campaign": plan.campaign,
+        "spec": plan.spec_path,
+        "recipe_digest": plan.recipe_digest,
+        "policy_digest": plan.policy_digest,
+        "steps": [
+            {
+                "id": s.step.id,
+                "kind": s.step.kind,
+                "model": s.step.group or None,
+                "action": s.action,
+                "key": s.key or None,
+                "needs": sorted({n.step for n in s.step.needs}),
+                "reasons": [{"code": r.code, "text": r.text, "location": r.location or None} for r in s.reasons],
+            }
+            for s in plan.steps
+        ],
+    }

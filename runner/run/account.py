@@ -1,0 +1,208 @@
+"""A finished loop → `Record` and evidence: what was made, how it was judged, and on what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from runner import files
+from runner.acceptance.model import Verdict
+from runner.canonical import digest_file, digest_value, plain
+from runner.plan.digests import policy_digest, recipe_digest
+from runner.plan.model import Step
+from runner.record import evidence, restore
+from runner.record.judgement import measures_of, quantities_of, verdict_of
+from runner.record.model import SCHEMA, Record, StepRecord
+from runner.record.summary import summarise
+from runner.run.gather import Gathered, Locate, gather
+from runner.run.loop import StepOutcome
+from runner.run.survey import Survey
+from runner.spec.model import Spec
+from runner.store import ssot
+from runner.store.manifest import Manifest
+
+
+@dataclass(frozen=True)
+class Account:
+    """What one run came to."""
+
+    record: Record
+    record_id: str
+    rows: tuple[evidence.Row, ...]
+    verdict: Verdict
+    appended: bool  # False where this very run had been recorded before
+
+
+def account(
+    spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step], outcomes: dict[str, StepOutcome]
+) -> Account:
+    """Judge a run, record it with its evidence, and give both."""
+    manifests = {
+        step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
+    }
+    gathered = gather(spec, steps, _locator(surveyed, manifests), root)
+    collected = evidence.collect(gathered.rows)
+    record_steps = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
+    measures = measures_of(spec, collected.rows, gathered.values)
+    quantities = quantities_of(measures, record_steps)
+    failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
+    stored = ssot.records(root)
+    attempts = earlier_attempts(stored, recipe_digest(spec), {m.test_data for m in measures.values()})
+    verdict = verdict_of(spec, measures, quantities, attempts=attempts, failures=failures)
+    record = replace(
+        _blank(spec, root, surveyed),
+        run_id=_run_id(spec, manifests, failures),
+        data=_data(spec, surveyed, manifests),
+        steps=record_steps,
+        measures=_measure_values(restore.plain_measures(measures), gathered),
+        quantities={k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()},
+        verdict=plain(verdict),
+        attempts=attempts,
+        evidence=collected.digest,
+        summary=summarise(spec.ssot_fields, measures, verdict),
+        chains=_chains(gathered),
+    )
+    record_id = ssot.append(root, record, collected.rows)
+    kept = ssot.find(root, record_id).record
+    return Account(kept, record_id, collected.rows, verdict, record_id not in {s.id for s in stored})
+
+
+def _locator(surveyed: Survey, manifests: dict[str, Manifest]) -> Locate:
+    def locate(step: str, file: str) -> Path | None:
+        manifest = manifests.get(step)
+        known = manifest is not None and file in manifest.outputs
+        return surveyed.artifacts.place(manifest.key) / file if manifest and known else None
+
+    return locate
+
+
+def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
+    """The record as far as it is known before anything ran."""
+    return Record(
+        schema=SCHEMA,
+        kind="campaign",
+        campaign=spec.metadata.name,
+        run_id="",
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        parents=(),
+        spec=spec.document,
+        spec_path=spec.path,
+        spec_digest=digest_file(root / spec.path),
+        recipe_digest=recipe_digest(spec),
+        policy_digest=policy_digest(spec),
+        seed=spec.seed,
+        environment=dict(surveyed.known.environment),
+        models=_models(spec, surveyed),
+        data={},
+        steps=(),
+        measures={},
+        quantities={},
+        verdict={},
+        attempts={},
+        evidence="",
+        evidence_mode=spec.evidence,
+        summary={},
+    )
+
+
+def earlier_attempts(stored: Sequence[ssot.Stored], recipe: str, test_data: set[str]) -> dict[str, tuple[str, ...]]:
+    """test data → ids of earlier records that opened it with another recipe; one for each such recipe.
+
+    Runs that ended in an error and a repeated recipe did not look at the test data anew.
+    """
+    attempts: dict[str, dict[str, str]] = {data: {} for data in test_data}
+    for one in stored:
+        if one.record.kind != "campaign" or one.record.recipe_digest == recipe:
+            continue
+        for data in test_data & opened_by(one.record):
+            attempts[data].setdefault(one.record.recipe_digest, one.id)
+    return {data: tuple(sorted(ids.values())) for data, ids in attempts.items()}
+
+
+def opened_by(record: Record) -> set[str]:
+    """Digests of the test data that a record's verdict rests on."""
+    return set() if record.verdict.get("status") == "ERROR" else set(record.attempts)
+
+
+def _run_id(spec: Spec, manifests: dict[str, Manifest], failures: Sequence[str]) -> str:
+    """What makes two runs the same: recipe, policy and the content of every output."""
+    contents = {step: {name: o.content for name, o in m.outputs.items()} for step, m in sorted(manifests.items())}
+    return digest_value(
+        {
+            "recipe": recipe_digest(spec),
+            "policy": policy_digest(spec),
+            "outputs": contents,
+            "failures": list(failures),
+        }
+    )
+
+
+def _step_record(step: Step, outcome: StepOutcome, manifest: Manifest | None) -> StepRecord:
+    reasons = tuple(r.text + (f" ({r.location})" if r.location else "") for r in outcome.planned.reasons)
+    if manifest is None:
+        said = (*reasons, outcome.error) if outcome.error else reasons
+        return StepRecord(step.id, step.kind, outcome.key, outcome.action, said, {}, {}, {}, {}, 0.0)
+    return StepRecord(
+        id=step.id,
+        kind=step.kind,
+        key=manifest.key,
+        action=outcome.action,
+        reasons=reasons,
+        components=manifest.components,
+        outputs={name: o.content for name, o in manifest.outputs.items()},
+        measures=manifest.measures,
+        memory=manifest.memory,
+        seconds=manifest.seconds,
+    )
+
+
+def _models(spec: Spec, surveyed: Survey) -> dict[str, Any]:
+    return {
+        m.id: {
+            "family": m.family,
+            "path": m.path,
+            "revision": m.revision,
+            "digest": surveyed.known.sources[f"checkpoint/{m.id}"],
+        }
+        for m in spec.models.values()
+    }
+
+
+def _data(spec: Spec, surveyed: Survey, manifests: dict[str, Manifest]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for dataset in spec.datasets.values():
+        manifest = manifests.get(f"prepare/{dataset.id}")
+        entry: dict[str, Any] = {"digest": surveyed.known.sources[f"dataset/{dataset.id}"], "splits": {}}
+        if manifest:
+            for split, rows in manifest.measures["rows"].items():
+                entry["splits"][split] = {"rows": rows, "digest": manifest.outputs[f"{split}.jsonl"].content}
+            place = surveyed.artifacts.place(manifest.key) / "findings.json"
+            entry["checks"] = files.read_json(place)
+        found[dataset.id] = entry
+    return found
+
+
+def _measure_values(judged: dict[str, Any], gathered: Gathered) -> dict[str, Any]:
+    """The judged measures, and beside them the aggregates of the explaining arms."""
+    for (evaluation, arm, metric), value in sorted(gathered.values.items()):
+        judged.setdefault(f"{evaluation}.{metric}", {}).setdefault(arm, {"value": value})
+    return judged
+
+
+def _chains(gathered: Gathered) -> dict[str, Any]:
+    """Per chain evaluation: which arm ran with which adapters, and every arm's aggregates."""
+    chains: dict[str, Any] = {}
+    for evaluation, arms in gathered.arms.items():
+        if len(arms) <= 2 and all(len(a.choices) == 1 for a in arms):
+            continue
+        chains[evaluation] = {
+            arm.id: {
+                "choices": list(arm.choices),
+                "values": {m: v for (e, a, m), v in sorted(gathered.values.items()) if (e, a) == (evaluation, arm.id)},
+            }
+            for arm in arms
+        }
+    return chains

@@ -1,0 +1,145 @@
+"""`plan` and `apply` of a campaign: survey, steps, plan, loop, account, under the project's lock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import ChangedError, LorarunError
+from runner.plan.build import build_steps
+from runner.plan.model import Plan, Step
+from runner.plan.params import Choice
+from runner.plan.resolve import make_plan
+from runner.run.account import Account, account
+from runner.run.journal import Event, Journal, Listener, place
+from runner.run.lock import project_lock
+from runner.run.loop import Loop
+from runner.run.survey import Survey, survey
+from runner.spec.model import Spec
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a campaign is to be run."""
+
+    force: frozenset[str] = frozenset()  # step ids
+    environment_change: str = "ask"  # ask | rerun | keep
+    lock_timeout_seconds: float = 0.0
+    repair: bool = False
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan with what it was made from."""
+
+    plan: Plan
+    steps: tuple[Step, ...]
+    survey: Survey
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `apply` came to."""
+
+    account: Account
+    ran: int
+    cached: int
+    seconds: float
+    failure: LorarunError | None
+
+
+def plan_campaign(spec: Spec, root: Path, options: Options, *, choices: Mapping[str, Choice] | None = None) -> Planned:
+    """What `apply` would do, and why. Reads only."""
+    steps = build_steps(spec, choices=choices)
+    surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
+    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed)
+
+
+def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener) -> Outcome:
+    """Run a campaign and record it.
+
+    Raises:
+        LockedError: another run holds the project.
+        ChangedError: only the environment changed, and nobody said what to do about it.
+        InvalidError, ResourceError, IntegrityError, InterruptedRunError: see `Loop.run`.
+    """
+    started = time.monotonic()
+    with project_lock(root, timeout_seconds=options.lock_timeout_seconds):
+        planned = plan_campaign(spec, root, options)
+        if options.repair and repair(planned.survey):
+            planned = plan_campaign(spec, root, options)
+        if options.environment_change == "ask":
+            _ask_about_environment(planned.plan, spec)
+        journal = Journal(place(root, spec.metadata.name), listener)
+        try:
+            return _run(spec, root, planned, journal, started)
+        except LorarunError as error:
+            journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})
+            raise
+        finally:
+            journal.close()
+
+
+def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: float) -> Outcome:
+    cached = [s.step.id for s in planned.plan.steps if s.action == "cached"]
+    ids = [s.step.id for s in planned.plan.steps]
+    journal({"event": "plan", "campaign": spec.metadata.name, "spec": spec.path, "steps": ids, "cached": cached})
+    surveyed = planned.survey
+    surveyed.known.outputs.clear()
+    loop = Loop(
+        spec=spec,
+        root=root,
+        artifacts=surveyed.artifacts,
+        known=surveyed.known,
+        sources=surveyed.places,
+        emit=journal,
+        log=place(root, spec.metadata.name).with_name("worker.log"),
+    )
+    loop.run(planned.steps)
+    done = account(spec, root, surveyed, planned.steps, loop.outcomes)
+    actions = [o.action for o in loop.outcomes.values()]
+    seconds = round(time.monotonic() - started, 3)
+    outcome = Outcome(done, actions.count("run"), actions.count("cached"), seconds, loop.failure)
+    journal(_result(outcome))
+    return outcome
+
+
+def _result(outcome: Outcome) -> Event:
+    verdict = outcome.account.verdict
+    return {
+        "event": "result",
+        "verdict": verdict.status,
+        "exit_code": int(verdict.exit_code),
+        "reason": verdict.reason,
+        "record": outcome.account.record_id,
+        "ran": outcome.ran,
+        "cached": outcome.cached,
+        "seconds": outcome.seconds,
+    }
+
+
+def repair(surveyed: Survey) -> list[str]:
+    """Set every damaged step output aside, so that it is made again; the names of what was moved."""
+    moved = []
+    for key, manifest in surveyed.artifacts.manifests().items():
+        try:
+            surveyed.artifacts.verify(key)
+        except LorarunError:
+            surveyed.artifacts.quarantine(key)
+            moved.append(f"{manifest.step}/{key[:12]}")
+    return moved
+
+
+def _ask_about_environment(plan: Plan, spec: Spec) -> None:
+    changed = [
+        s for s in plan.steps if s.action == "run" and s.reasons and {r.code for r in s.reasons} == {"environment"}
+    ]
+    if changed:
+        what = "; ".join(dict.fromkeys(r.text for s in changed for r in s.reasons))
+        names = ", ".join(s.step.id for s in changed)
+        raise ChangedError(
+            f"only the environment changed ({what}); {names} would run again",
+            help="`--rerun-changed-environment` runs them again, `--keep` goes on with the outputs that are there",
+        )

@@ -1,0 +1,56 @@
+"""The journal of a run: one JSON line an event, for `status`, the live page, and for whoever asks what happened."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Event = dict[str, Any]
+Listener = Callable[[Event], None]
+FORMAT = "lorarun/events/v1"
+FILE = "journal.jsonl"
+
+
+def place(root: Path, campaign: str) -> Path:
+    """The journal of a campaign's newest run."""
+    return root / "artifacts" / campaign / FILE
+
+
+class Journal:
+    """Appends events with their time to the journal and hands them on to a listener."""
+
+    def __init__(self, path: Path, listener: Listener) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            path.replace(path.with_name("journal.previous.jsonl"))
+        self._file = path.open("a", encoding="utf-8")
+        self._listener = listener
+        self({"event": "start", "format": FORMAT})
+
+    def __call__(self, event: Event) -> None:
+        stamped = {"time": round(time.time(), 3), **event}
+        self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
+        self._file.flush()
+        self._listener(stamped)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def read(path: Path) -> list[Event]:
+    """All whole events of a journal; a last line that was cut off is left out."""
+    events: list[Event] = []
+    if not path.is_file():
+        return events
+    with path.open(encoding="utf-8", errors="replace") as f:
+        for line in f:
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(value, dict):
+                events.append(value)
+    return events

@@ -1,0 +1,232 @@
+"""The loop over a plan: decides each step anew when its turn comes, runs it in a worker, commits what it made."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from runner.errors import InterruptedRunError, LorarunError, ResourceError, StepError
+from runner.machine.blas import child_environment, find
+from runner.plan.keys import Components
+from runner.plan.model import PlannedStep, Step
+from runner.plan.resolve import Known, decide
+from runner.run.child import Worker
+from runner.run.journal import Listener
+from runner.spec.model import Spec
+from runner.steps.context import StepRequest
+from runner.store.artifacts import Artifacts, describe
+from runner.store.manifest import Manifest
+
+EVENT_SECONDS = 0.2  # progress events of one step are passed on at most this often
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What became of one step in this run."""
+
+    planned: PlannedStep
+    key: str  # "" where it did not come to run
+    action: str  # run | cached | failed | blocked
+    error: str = ""
+
+
+@dataclass
+class Loop:
+    """One run of a campaign's steps."""
+
+    spec: Spec
+    root: Path
+    artifacts: Artifacts
+    known: Known
+    sources: dict[str, Path]  # "checkpoint/qwen" → folder
+    emit: Listener
+    log: Path
+    outcomes: dict[str, StepOutcome] = field(default_factory=dict)
+    failure: LorarunError | None = None
+    _worker: Worker | None = None
+    _group: str | None = None
+    _signal: int = 0
+    _started: float = field(default_factory=time.monotonic)
+    _verified: set[str] = field(default_factory=set)
+
+    def run(self, steps: tuple[Step, ...]) -> None:
+        """Run all steps that are not cached. The first failure ends the loop; it is kept in `failure`.
+
+        Raises:
+            InterruptedRunError: Ctrl-C or SIGTERM; the running step saved its state.
+            InvalidError, ResourceError, IntegrityError: nothing to judge was made.
+        """
+        previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            for position, step in enumerate(steps, 1):
+                self._take(step, position, len(steps))
+        except StepError as error:
+            self.failure = error
+            self._block(steps)
+        finally:
+            self._close_worker()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _take(self, step: Step, position: int, of: int) -> None:
+        self._check_limits()
+        planned, parts = decide(step, self.known, self.spec)
+        assert parts is not None, f"{step.id} came before its parents"
+        about = {"step": step.id, "position": position, "of": of, "key": planned.key}
+        if planned.action == "cached":
+            self.outcomes[step.id] = StepOutcome(planned, planned.key, "cached")
+            self.emit({"event": "cached", **about})
+            return
+        self.emit({"event": "begin", **about, "title": step.title, "reasons": [r.text for r in planned.reasons]})
+        started = time.monotonic()
+        try:
+            manifest = self._execute(step, planned.key, parts)
+        except StepError as error:
+            self.outcomes[step.id] = StepOutcome(planned, planned.key, "failed", error.message)
+            self.emit({"event": "failed", **about, "message": error.message})
+            raise
+        self.known.remember(step.id, manifest.finished())
+        self.outcomes[step.id] = StepOutcome(planned, planned.key, "run")
+        self.emit(
+            {"event": "end", **about, "seconds": round(time.monotonic() - started, 3), "measures": _brief(manifest)}
+        )
+
+    def _execute(self, step: Step, key: str, parts: Components) -> Manifest:
+        worker = self._worker_for(step.group)
+        request = StepRequest(
+            id=step.id,
+            kind=step.kind,
+            params=step.params,
+            inputs=self._inputs(step),
+            out=self.artifacts.fresh_output(key),
+            checkpoint=self.artifacts.work(key) / "checkpoint",
+            root=self.root,
+        )
+        started = time.monotonic()
+        answer = self._supervise(worker, request)
+        manifest = Manifest(
+            step=step.id,
+            kind=step.kind,
+            key=key,
+            components=_plain(parts),
+            outputs=describe(request.out, answer["contents"]),
+            measures=answer["measures"],
+            memory={},
+            seconds=round(time.monotonic() - started, 3),
+            created=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            environment=dict(self.known.environment),
+        )
+        self.artifacts.commit(manifest)
+        return manifest
+
+    def _supervise(self, worker: Worker, request: StepRequest) -> dict[str, Any]:
+        try:
+            return worker.run(request, self._throttled(request.id))
+        except InterruptedRunError as error:
+            self._check_limits()
+            raise InterruptedRunError(
+                error.message, signal=self._signal or signal.SIGTERM, help=self._resume()
+            ) from error
+        except StepError:
+            if self._signal:  # the worker ended because we were told to end
+                raise InterruptedRunError("interrupted", signal=self._signal, help=self._resume()) from None
+            raise
+
+    def _resume(self) -> str:
+        return f"`lorarun apply {self.spec.path}` goes on where this stopped"
+
+    def _inputs(self, step: Step) -> dict[str, Path]:
+        """Where each input lies; outputs of earlier steps are compared with their digests first."""
+        inputs = {source.role: self.sources[f"{source.kind}/{source.id}"] for source in step.sources}
+        for need in step.needs:
+            key = self.outcomes[need.step].key
+            if key not in self._verified:
+                self.artifacts.verify(key)
+                self._verified.add(key)
+            inputs[need.role] = self.artifacts.place(key) / need.file
+        return inputs
+
+    def _worker_for(self, group: str) -> Worker:
+        if self._worker is None or self._group != group:
+            self._close_worker()
+            environment = {**child_environment(find()), "PYTHONPATH": os.pathsep.join(_import_path())}
+            self._worker = Worker(environment=environment, log=self.log)
+            self._group = group
+        return self._worker
+
+    def _close_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+
+    def _throttled(self, step: str) -> Callable[[dict[str, Any]], None]:
+        last = 0.0
+
+        def pass_on(event: dict[str, Any]) -> None:
+            nonlocal last
+            now = time.monotonic()
+            final = event.get("done") is not None and event.get("done") == event.get("total")
+            if final or now - last >= EVENT_SECONDS:
+                last = now
+                self.emit({**event, "event": "progress", "what": event["event"], "step": step})
+            self._check_wall_time()
+
+        return pass_on
+
+    def _check_limits(self) -> None:
+        if self._signal:
+            raise InterruptedRunError("interrupted between two steps", signal=self._signal, help=self._resume())
+        limit = self.spec.limits.wall_time_seconds
+        if limit is not None and time.monotonic() - self._started > limit:
+            raise ResourceError(
+                f"the wall time limit of {limit:.0f} s is used up; the state is saved",
+                help=f"{self._resume()}; raise `limits.wall_time` to give it more",
+            )
+
+    def _check_wall_time(self) -> None:
+        limit = self.spec.limits.wall_time_seconds
+        if limit is not None and time.monotonic() - self._started > limit and self._worker:
+            self._worker.ask_to_stop()
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        """First: let the step save its state. Second: end at once."""
+        if self._signal and self._worker:
+            self._worker.kill()
+        self._signal = self._signal or number
+        if self._worker:
+            self._worker.ask_to_stop()
+        self.emit({"event": "interrupted", "signal": number})
+
+    def _block(self, steps: tuple[Step, ...]) -> None:
+        for step in steps:
+            if step.id not in self.outcomes:
+                self.outcomes[step.id] = StepOutcome(PlannedStep(step, "upstream"), "", "blocked")
+
+
+def _plain(parts: Components) -> dict[str, Any]:
+    return {
+        "kind": parts.kind,
+        "implementation": parts.implementation,
+        "params": parts.params,
+        "inputs": parts.inputs,
+        "environment": parts.environment,
+    }
+
+
+def _brief(manifest: Manifest) -> dict[str, Any]:
+    """The measures that a progress line can show."""
+    return {k: v for k, v in manifest.measures.items() if isinstance(v, str | int | float) or k == "values"}
+
+
+def _import_path() -> list[str]:
+    """The folder that holds `runner`, so that the worker runs this very code from any working directory."""
+    folder = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH", "")
+    return [folder, *([inherited] if inherited else [])]

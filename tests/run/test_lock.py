@@ -1,0 +1,63 @@
+"""Tests of runner.run.lock, with real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.errors import LockedError
+from runner.run.lock import is_held, project_lock
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from runner.run.lock import project_lock
+with project_lock(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(tmp_path: Path):
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_second_run_is_refused_at_once_and_told_who_holds_the_project(tmp_path: Path, holder) -> None:
+    with pytest.raises(LockedError, match=rf"process {holder.pid} on"), project_lock(tmp_path):
+        pass
+
+
+def test_the_lock_is_free_when_its_holder_was_killed(tmp_path: Path, holder) -> None:
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.wait()
+    with project_lock(tmp_path):
+        assert is_held(tmp_path)
+    assert not is_held(tmp_path)
+
+
+def test_waiting_ends_when_the_holder_ends(tmp_path: Path, holder) -> None:
+    holder.terminate()
+    with project_lock(tmp_path, timeout_seconds=30):
+        pass
+
+
+def test_the_lock_file_stays_and_holds_no_old_note(tmp_path: Path) -> None:
+    with project_lock(tmp_path):
+        pass
+    assert (tmp_path / "artifacts" / ".lock").read_bytes() == b""
+
+
+def test_an_unreadable_note_does_not_hide_that_the_project_is_held(tmp_path: Path, holder) -> None:
+    (tmp_path / "artifacts" / ".lock").write_bytes(b"\xff not json")
+    with pytest.raises(LockedError, match=r"another run holds this project\n"), project_lock(tmp_path):
+        pass
