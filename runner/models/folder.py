@@ -1,12 +1,13 @@
 """The files of a checkpoint folder, each with the real file behind it. Links may lead only into the hub's own cache.
 
-A snapshot in the Hugging Face cache is a folder of symbolic links to `blobs/` beside it; those are followed, and no
-others are.
+A snapshot in the Hugging Face cache is a folder of symbolic links to `blobs/` beside it, whose entries may be links to
+the cache's store of shared blobs (huggingface_hub 2.4, `utils/_shared_blobs.py`). Only those are followed.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from runner.errors import Diagnostic, InvalidError
 
+_SHARED_BLOB = re.compile(r"[0-9a-f]{64}")
 MAX_FILES = 4096
 MAX_DEPTH = 4
 
@@ -71,6 +73,12 @@ def _blobs_of(folder: Path) -> Path | None:
     return blobs if resolved.parent.name == "snapshots" and blobs.is_dir() and not blobs.is_symlink() else None
 
 
+def _is_shared(real: Path, blobs: Path) -> bool:
+    store = blobs.parent.parent / "blobs"
+    named = _SHARED_BLOB.fullmatch(real.name) is not None and real.parent.name == real.name[:2]
+    return named and real.parent.parent == store
+
+
 def _names(folder: Path, findings: list[Diagnostic]) -> Iterator[str]:
     count = 0
     todo = [""]
@@ -98,7 +106,7 @@ def _entry(folder: Path, name: str, blobs: Path | None) -> Entry | Diagnostic:
             real = path.resolve(strict=True)
         except (OSError, RuntimeError):
             return finding("E705", path, "is a symbolic link that leads nowhere", help="fetch the checkpoint again")
-        if blobs is None or real.parent != blobs:
+        if blobs is None or not (real.parent == blobs or _is_shared(real, blobs)):
             return finding("E705", path, "is a symbolic link that leaves the checkpoint", help="copy the file there")
         path = real
     status = path.stat(follow_symlinks=False)

@@ -68,6 +68,25 @@ def test_a_snapshot_may_link_to_its_own_blobs_only(hub: Path, tmp_path: Path) ->
     assert codes(hub) == ["E705", "E705"]
 
 
+def share(hub: Path, store: Path) -> None:
+    """Move the weights into the cache-wide store, as huggingface_hub 2.4 lays out what it fetches over Xet."""
+    blob = (hub / "model.safetensors").resolve()
+    target = store / "ab" / ("ab" + "0" * 62)
+    target.parent.mkdir(parents=True)
+    blob.rename(target)
+    blob.symlink_to(target)
+
+
+def test_a_snapshot_may_link_to_the_shared_blobs_of_its_cache(hub: Path) -> None:
+    share(hub, hub.parents[2] / "blobs")
+    assert vet_checkpoint(hub) == ()
+
+
+def test_a_store_of_shared_blobs_elsewhere_is_refused(hub: Path, tmp_path: Path) -> None:
+    share(hub, tmp_path / "blobs")
+    assert codes(hub) == ["E705"]
+
+
 def test_a_pipe_in_the_folder_is_refused_without_waiting_for_a_writer(checkpoint: Path) -> None:
     os.mkfifo(checkpoint / "merges.txt")
     assert codes(checkpoint) == ["E708"]
