@@ -46,6 +46,7 @@ class ChosenPath:
 
     path: LossPath
     taken: dict[str, str]
+    patch_layers: bool = False  # gradient checkpointing of the layers themselves; walks do their own
 
 
 class MlxEngine(ABC):
@@ -117,7 +118,7 @@ class MlxEngine(ABC):
             step = Step(self.model, chosen.path, attached.dropout)
             digest = _request_digest(request, train, valid, start, chosen.taken)
             loop = Loop(request, step, train, valid, digest=digest)
-            with checkpointed(self.layers() if request.grad_checkpoint else []):
+            with checkpointed(self.layers() if chosen.patch_layers else []):
                 outcome = loop.run(on_event, should_stop)
             adapter_digest = write_adapter(out, outcome.adapter, attached.config)
             parameters = sum(v.size for v in outcome.adapter.values())

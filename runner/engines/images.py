@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class ImageEngine(MlxEngine):
         self.refusal = can_walk(self.model, self.config)
         self.reader: PlainReader | QwenReader = self.plain_reader()
         if not self.refusal:
-            self.reader = QwenReader(self.model, self.processor, self.config, self.features)
+            self.reader = QwenReader(self.model, self.processor, self.config, lambda: self.features)
 
     def plain_reader(self) -> PlainReader:
         """Prompts by the family's own processor."""
@@ -67,6 +68,18 @@ class ImageEngine(MlxEngine):
     def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
         return api.attach(self.model, lora, self.quantization, seed=seed, stream=stream)
 
+    @contextmanager
+    def adapted(self, adapter: Path | None) -> Iterator[None]:
+        """The base model with an adapter on it; features of an adapted tower are never those of the base's."""
+        with super().adapted(adapter):
+            kept = self.features
+            if adapter is not None and api.tower_is_adapted(self.model):
+                self.features = FeatureStore()
+            try:
+                yield
+            finally:
+                self.features = kept
+
     def lora_of(self, config: dict[str, Any]) -> LoraSpec:
         return api.lora_of(config)
 
@@ -74,10 +87,16 @@ class ImageEngine(MlxEngine):
         return api.layers(self.model)
 
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
-        if isinstance(self.reader, PlainReader):
-            return ChosenPath(PlainImages(self.reader.inputs, api.logits), {"packed": f"off: {self.refusal}"})
-        walk = QwenWalk(self.reader.look, self.reader.image_token, self.reader.merge)
-        return ChosenPath(Packed(self.model, walk), {"packed": "on", "cache_vision": "on"})
+        reader, recompute = self.reader, request.grad_checkpoint
+        if isinstance(reader, PlainReader):
+            plain = PlainImages(reader.inputs, api.logits)
+            return ChosenPath(plain, {"packed": f"off: {self.refusal}"}, patch_layers=recompute)
+        if request.lora.vision:
+            why = "off: LoRA is on the vision tower"
+            plain = PlainImages(reader.pixels, api.logits)
+            return ChosenPath(plain, {"packed": why, "cache_vision": why}, patch_layers=recompute)
+        walk = QwenWalk(reader.look, reader.image_token, reader.merge)
+        return ChosenPath(Packed(self.model, walk, recompute=recompute), {"packed": "on", "cache_vision": "on"})
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,9 @@ from runner.samples.sample import ImageRef
 class QwenReader:
     """Prompts of Qwen3-VL: the processor's own text, with as many image tokens as the image's grid asks for."""
 
-    def __init__(self, model: nn.Module, processor: Any, config: dict[str, Any], store: FeatureStore) -> None:
+    def __init__(
+        self, model: nn.Module, processor: Any, config: dict[str, Any], store: Callable[[], FeatureStore]
+    ) -> None:
         self._model = model
         self._processor = processor
         self._config = config
@@ -59,7 +61,15 @@ class QwenReader:
 
     def features(self, digest: str) -> Features:
         """The features of an image that a prompt named."""
-        return self._store.get(digest, lambda: self._compute(self._paths[digest]))
+        return self._store().get(digest, lambda: self._compute(self._paths[digest]))
+
+    def pixels(self, prompt: Prompt) -> dict[str, Any]:
+        """What the package's own call takes for the prompt's images."""
+        seen = [api.pixels(self._processor, api.open_image(self._paths[digest])) for digest in prompt.images]
+        if not seen:
+            return {}
+        patches = mx.concatenate([patches for patches, _ in seen])
+        return {"pixel_values": patches, "image_grid_thw": mx.array([grid for _, grid in seen])}
 
     def _compute(self, path: Path) -> Features:
         pixels, grid = api.pixels(self._processor, api.open_image(path))

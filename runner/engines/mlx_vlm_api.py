@@ -75,6 +75,11 @@ def vision_blocks(model: nn.Module) -> list[nn.Module]:
     return [] if tower is None else [tower]
 
 
+def tower_is_adapted(model: nn.Module) -> bool:
+    """Whether LoRA layers sit in the vision tower."""
+    return any(isinstance(m, LoRALinear | DoRALinear) for block in vision_blocks(model) for m in block.modules())
+
+
 def quantization(model: nn.Module) -> dict[str, dict[str, Any]]:
     """How each quantized module is packed; mlx-vlm wants it beside an adapter."""
     return {

@@ -8,7 +8,7 @@ The same sums as the plain path, in another grouping. Which architectures can be
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import mlx.core as mx
@@ -16,6 +16,7 @@ import numpy as np
 from mlx import nn
 
 from runner.engines.head import cross_entropy_sum
+from runner.engines.remat import recomputed
 from runner.engines.rows import Row
 from runner.engines.step import Batch
 
@@ -34,6 +35,7 @@ class Layout:
     """How the packed sequence is cut into rows."""
 
     groups: tuple[Group, ...]
+    recompute: bool = False  # each block is computed again for its backward pass
 
     @property
     def tokens(self) -> int:
@@ -61,13 +63,14 @@ class Walk(Protocol):
 class Packed:
     """The packed loss path over a walk."""
 
-    def __init__(self, model: nn.Module, walk: Walk) -> None:
+    def __init__(self, model: nn.Module, walk: Walk, *, recompute: bool = False) -> None:
         self._model = model
         self._walk = walk
+        self._recompute = recompute
 
     def batch(self, rows: tuple[Row, ...]) -> Batch:
         ordered = tuple(sorted(rows, key=lambda r: r.length))
-        layout = layout_of(ordered)
+        layout = replace(layout_of(ordered), recompute=self._recompute)
         tokens = np.concatenate([np.asarray(r.tokens[:-1], dtype=np.int32) for r in ordered])
         tail, labels = tail_positions(ordered, layout)
         targets = np.concatenate([np.asarray(r.tokens[r.first_label :], dtype=np.int32) for r in ordered])
@@ -152,7 +155,11 @@ def run_blocks(
     tail, labels = batch.arrays["tail"], batch.arrays["labels"]
     last = len(layers) - 1
     for i, layer in enumerate(layers):
-        hidden = walk_block(layer, hidden, tail, labels, attention, i == last)
+
+        def block(x: mx.array, layer: nn.Module = layer, is_last: bool = i == last) -> mx.array:
+            return walk_block(layer, x, tail, labels, attention, is_last)
+
+        hidden = recomputed(layer, block)(hidden) if batch.layout.recompute else block(hidden)
         if after is not None and i < last:
             hidden = after(i, hidden)
     return hidden

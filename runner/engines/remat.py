@@ -7,7 +7,7 @@ gradients are the same as without checkpointing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -27,6 +27,16 @@ def checkpointed(layers: Sequence[nn.Module]) -> Iterator[None]:
     finally:
         for layer, kind in zip(layers, classes, strict=True):
             layer.__class__ = kind
+
+
+def recomputed(module: nn.Module, function: Callable[[mx.array], mx.array]) -> Callable[[mx.array], mx.array]:
+    """`function` of one array that uses `module`'s parameters, computed again for its backward pass."""
+
+    def inner(parameters: Any, x: mx.array) -> mx.array:
+        module.update(parameters)
+        return function(x)
+
+    return lambda x: mx.checkpoint(inner)(module.trainable_parameters(), x)
 
 
 @cache

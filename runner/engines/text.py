@@ -65,8 +65,8 @@ class TextEngine(MlxEngine):
 
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
         if refusal := can_walk(self.model, self.config):
-            return ChosenPath(PlainText(), {"packed": f"off: {refusal}"})
-        return ChosenPath(Packed(self.model, LlamaWalk()), {"packed": "on"})
+            return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
+        return ChosenPath(Packed(self.model, LlamaWalk(), recompute=request.grad_checkpoint), {"packed": "on"})
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         return TextDecoder(self.model)
