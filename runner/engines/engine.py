@@ -35,7 +35,7 @@ from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
 from runner.errors import InterruptedRunError, InvalidError
 from runner.samples.sample import Completion, Sample
-from runner.spec.model import LoraSpec
+from runner.spec.model import LoraSpec, TrainSpec
 
 SIGTERM = 15
 
@@ -190,6 +190,11 @@ class MlxEngine(ABC):
             ]
             repeats += plan_batches(sampled, decoder, settings.batch_size)
         return batches + repeats
+
+
+def turned_off(spec: TrainSpec) -> str:
+    """Why the packed path is not taken although the model could; empty where it is."""
+    return "" if spec.pack else "`pack: false`"
 
 
 def _subset(jobs: Sequence[Job], count: int, request: GenerateRequest) -> list[Job]:

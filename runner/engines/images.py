@@ -14,7 +14,7 @@ from runner.engines import mlx_vlm_api as api
 from runner.engines.backend import prepare
 from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
 from runner.engines.decoding import Decoder
-from runner.engines.engine import ChosenPath, MlxEngine
+from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.images_plain import PlainDecoder, PlainReader
 from runner.engines.images_qwen3_vl import QwenDecoder, QwenReader
 from runner.engines.lora import Attached
@@ -91,12 +91,15 @@ class ImageEngine(MlxEngine):
         if isinstance(reader, PlainReader):
             plain = PlainImages(reader.inputs, api.logits)
             return ChosenPath(plain, {"packed": f"off: {self.refusal}"}, patch_layers=recompute)
-        if request.lora.vision:
-            why = "off: LoRA is on the vision tower"
+        why = "LoRA is on the vision tower" if request.lora.vision else turned_off(request.train_spec)
+        if why:
             plain = PlainImages(reader.pixels, api.logits)
-            return ChosenPath(plain, {"packed": why, "cache_vision": why}, patch_layers=recompute)
-        walk = QwenWalk(reader.look, reader.image_token, reader.merge)
-        return ChosenPath(Packed(self.model, walk, recompute=recompute), {"packed": "on", "cache_vision": "on"})
+            taken = {"packed": f"off: {why}", "cache_vision": f"off: {why}"}
+            return ChosenPath(plain, taken, patch_layers=recompute)
+        cached = request.train_spec.cache_vision
+        walk = QwenWalk(reader.look if cached else reader.look_again, reader.image_token, reader.merge)
+        taken = {"packed": "on", "cache_vision": "on" if cached else "off: `cache_vision: false`"}
+        return ChosenPath(Packed(self.model, walk, recompute=recompute), taken)
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):

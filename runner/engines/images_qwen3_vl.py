@@ -59,6 +59,10 @@ class QwenReader:
         """The features of one image of a prompt that this reader made."""
         return self.features(prompt.images[number])
 
+    def look_again(self, prompt: Prompt, number: int) -> Features:
+        """The same, computed anew each time."""
+        return self._compute(self._paths[prompt.images[number]])
+
     def features(self, digest: str) -> Features:
         """The features of an image that a prompt named."""
         return self._store().get(digest, lambda: self._compute(self._paths[digest]))

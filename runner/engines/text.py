@@ -13,7 +13,7 @@ from runner.engines import mlx_lm_api as api
 from runner.engines.backend import prepare
 from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
 from runner.engines.decoding import MAX_BATCH, Decoder
-from runner.engines.engine import ChosenPath, MlxEngine
+from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.lora import Attached
 from runner.engines.packed import Packed
 from runner.engines.plain import PlainText
@@ -64,7 +64,7 @@ class TextEngine(MlxEngine):
         return api.layers(self.model)
 
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
-        if refusal := can_walk(self.model, self.config):
+        if refusal := turned_off(request.train_spec) or can_walk(self.model, self.config):
             return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
         return ChosenPath(Packed(self.model, LlamaWalk(), recompute=request.grad_checkpoint), {"packed": "on"})
 

@@ -95,6 +95,7 @@ class TrainSpec:
     save_every: int = 50  # updates between resumable checkpoints
     best: str = "last"  # last | loss
     patience: int | None = None  # evaluations without improvement before stopping early
+    pack: bool = True  # rows side by side without padding, logits at labels only, where the architecture can
     share_prefix: bool | None = None  # None: where it is exact
     cache_vision: bool = True
     cache_frozen_layers: bool | None = None

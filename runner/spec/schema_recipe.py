@@ -99,6 +99,7 @@ TRAIN: dict[str, Rules] = {
     "save_every": whole("Updates between resumable checkpoints.", 50, 1, 10_000_000),
     "best": choice("Which adapter is kept: the last, or that of the least validation loss.", ["last", "loss"], "last"),
     "patience": whole("Validations without improvement before stopping.", None, 1, 1000),
+    "pack": flag("Lay rows side by side without padding, with logits at labels only, where it can be done.", True),
     "share_prefix": word_or("Compute a prompt prefix that rows share once.", "boolean", ["auto"], "auto"),
     "cache_vision": flag("Compute frozen image features once.", True),
     "cache_frozen_layers": word_or("Compute the frozen lower layers once.", "boolean", ["auto"], "auto"),
