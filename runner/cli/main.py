@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "apply": ("runner.cli.campaign:apply", "Run what the plan says and give the verdict."),
     "status": ("runner.cli.campaign:status", "Show the running, interrupted or last run."),
     "report": ("runner.cli.report:report", "Render a record as Markdown, HTML, JSON, JUnit or GitHub text."),
+    "dashboard": (
+        "runner.cli.report:dashboard",
+        "Show all campaigns: verdicts, trends, reports; --serve follows a run.",
+    ),
     "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
     "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),

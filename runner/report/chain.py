@@ -6,22 +6,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.report.reading import figure, mapping
+from runner.report.reading import figure, items, mapping, text
+
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """Values of one metric over every measured pair of stages. `values` maps (first, second) to the value."""
+    """Values of one metric over every measured choice of adapters, `base` standing for none.
+
+    `values` maps (first, second) to the value for a chain of two stages; `paths` has every arm of any chain.
+    """
 
     evaluation: str
     metric: str
-    stages: tuple[str, str]
+    stages: tuple[str, ...]
+    tuned: tuple[str, ...]  # the adapters that the chain itself uses
     firsts: tuple[str, ...]  # base, then the tuned ones
     seconds: tuple[str, ...]
     values: dict[tuple[str, str], float]
-    tuned: tuple[str, str]  # the adapters that the chain itself uses
-    best: float | None  # the metric's best value
+    paths: tuple[tuple[tuple[str, ...], float], ...]
     oracle: dict[str, float]  # second stage → value when it is given the reference instead of the first stage's answer
+    best: float | None  # the metric's best value
 
     @property
     def base(self) -> float | None:
@@ -65,37 +71,53 @@ class Loss:
 def attribution(
     evaluation: str,
     metric: str,
-    measures: Mapping[str, Any],
-    stages: tuple[str, str],
+    arms: Mapping[str, Any],
+    measured: Mapping[str, Any],
     *,
-    tuned: tuple[str, str],
+    stages: tuple[str, ...],
+    tuned: tuple[str, ...],
     best: float | None,
 ) -> Attribution | None:
-    """The attribution of a chain evaluation, or None where no `first>second` arm was measured."""
-    values: dict[tuple[str, str], float] = {}
-    oracle: dict[str, float] = {}
-    for arm, measured in mapping(measures.get(f"{evaluation}.{metric}")).items():
-        value = figure(mapping(measured).get("value")) if isinstance(measured, Mapping) else figure(measured)
-        if value is None or arm.count(">") != 1:
-            continue
-        first, second = arm.split(">")
-        if first == "reference":
-            oracle[second] = value
-        else:
-            values[first, second] = value
-    if not values:
+    """The attribution of a chain evaluation, or None where nothing but before and after was measured.
+
+    Args:
+        arms: the record's arms of this evaluation: arm → {choices, values by metric}.
+        measured: the record's measures of this metric: arm → {value}.
+    """
+    paths = _paths(metric, arms, measured, stages, tuned)
+    if len(paths) < 3:
         return None
+    pairs = {choices: value for choices, value in paths.items() if len(choices) == len(stages) == 2}
+    values = {(c[0], c[1]): value for c, value in pairs.items() if c[0] != REFERENCE}
+    oracle = {c[1]: value for c, value in pairs.items() if c[0] == REFERENCE}
     return Attribution(
         evaluation=evaluation,
         metric=metric,
         stages=stages,
-        firsts=_order({first for first, _ in values}, tuned[0]),
-        seconds=_order({second for _, second in values} | set(oracle), tuned[1]),
-        values=values,
         tuned=tuned,
-        best=best,
+        firsts=_order({first for first, _ in values}, tuned[0]),
+        seconds=_order({second for _, second in values} | set(oracle), tuned[-1]),
+        values=values,
+        paths=tuple(paths.items()),
         oracle=oracle,
+        best=best,
     )
+
+
+def _paths(
+    metric: str, arms: Mapping[str, Any], measured: Mapping[str, Any], stages: tuple[str, ...], tuned: tuple[str, ...]
+) -> dict[tuple[str, ...], float]:
+    """Choices of adapters → value; an arm's choices are its name unless the record says them."""
+    plain = {"before": tuple("base" for _ in stages), "after": tuned}
+    found: dict[tuple[str, ...], float] = {}
+    for arm in [*arms, *(name for name in measured if name not in arms)]:
+        about = mapping(arms.get(arm))
+        choices = tuple(map(text, items(about.get("choices")))) or plain.get(arm) or tuple(arm.split(">"))
+        value = figure(mapping(measured.get(arm)).get("value"))
+        value = figure(mapping(about.get("values")).get(metric)) if value is None else value
+        if value is not None and len(choices) == len(stages):
+            found[choices] = value
+    return found
 
 
 def _order(names: set[str], last: str) -> tuple[str, ...]:

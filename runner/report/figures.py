@@ -123,7 +123,9 @@ def trend_chart(trend: Trend, words: Words) -> TrendChart | None:
 
 def flow_charts(attribution: Attribution) -> tuple[FlowChart, ...]:
     """The flows of the untuned chain and of the fully tuned one, as far as the reference arms were measured."""
-    pairs = [("before", "base", "base"), ("after", *attribution.tuned)]
+    if len(attribution.tuned) != 2:
+        return ()
+    pairs = [("before", "base", "base"), ("after", attribution.tuned[0], attribution.tuned[1])]
     found = []
     for arm, first, second in pairs:
         loss = attribution.loss(first, second)

@@ -40,11 +40,15 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def policy(style: str, script: str) -> str:
-    """The content security policy: our style sheet, our script, embedded pictures, and nothing else."""
+def policy(style: str, script: str, *, connect: str = "") -> str:
+    """The content security policy: our style sheet, our script, embedded pictures, and nothing else.
+
+    `connect` is where the script may ask for data; "" is nowhere.
+    """
+    asked = f"connect-src {connect}; " if connect else ""
     return (
         f"default-src 'none'; style-src '{digest(style)}'; script-src '{digest(script)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        f"{asked}base-uri 'none'; form-action 'none'"
     )
 
 
@@ -57,6 +61,18 @@ def write(
     lines: Mapping[str, int],
 ) -> str:
     """One self-contained HTML document."""
+    return page(record, evidence, history, language=language)
+
+
+def page(
+    record: Record,
+    evidence: Sequence[Mapping[str, Any]],
+    history: Sequence[Record],
+    *,
+    language: str,
+    home: str = "",
+) -> str:
+    """The document; `home` is where its way back to a dashboard leads."""
     words = Words(catalogue(language))
     seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURES)
     style, script = asset("report.css"), asset("report.js")
@@ -65,7 +81,7 @@ def write(
         .get_template("report.html.j2")
         .render(
             view=seen,
-            home="",
+            home=home,
             language=language,
             style=style,
             script=script,

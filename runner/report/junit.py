@@ -144,13 +144,13 @@ def _verdict(seen: View, campaign: str, words: Words) -> Case:
 
 
 def _step(step: StepRecord, campaign: str) -> Case:
-    cached = step.action == "cached"
+    kind = {"cached": "skipped", "blocked": "skipped", "failed": "error"}.get(step.action, "pass")
     return Case(
         name=hostile.one_line(step.id, 200),
         classname=hostile.one_line(f"{campaign}.steps.{step.kind}", 200),
-        kind="skipped" if cached else "pass",
+        kind=kind,
         status=hostile.one_line(step.action, 40),
-        message="cached" if cached else "",
+        message=hostile.one_line("; ".join(step.reasons) if kind == "error" else step.action, 500),
         text=hostile.visible("\n".join(step.reasons), 2000),
         time=_time(step.seconds),
     )

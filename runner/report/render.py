@@ -16,7 +16,7 @@ FORMATS = {
     "md": ("runner.report.markdown", "report.md"),
     "html": ("runner.report.html", "report.html"),
     "json": ("runner.report.json", "report.json"),
-    "junit": ("runner.report.junit", "junit.xml"),
+    "junit": ("runner.report.junit", "report.xml"),
     "github": ("runner.report.github", "annotations.txt"),
 }
 

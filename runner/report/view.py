@@ -181,18 +181,24 @@ def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int)
 
 
 def _attributions(record: Record, rows: Evidence, checks: Sequence[Check]) -> tuple[Attribution, ...]:
-    chains = mapping(record.spec.get("chains"))
+    chains, tunes = mapping(record.spec.get("chains")), mapping(record.spec.get("tunes"))
     found: list[Attribution] = []
     for evaluation, about in mapping(record.spec.get("evaluations")).items():
-        about_chain = mapping(chains.get(text(mapping(about).get("subject"))))
-        stages = [mapping(s) for s in items(about_chain.get("stages"))]
+        subject = text(mapping(about).get("subject"))
+        subject = text(mapping(tunes.get(subject)).get("chain")) or subject
+        stages = [mapping(s) for s in items(mapping(chains.get(subject)).get("stages"))]
         if len(stages) < 2:
             continue
-        names = (text(stages[0].get("id")), text(stages[-1].get("id")))
-        tuned = (text(stages[0].get("adapter")) or "base", text(stages[-1].get("adapter")) or "base")
         metric = ledger.deciding_metric(evaluation, checks, rows)
-        best = best_of(f"{evaluation}.{metric}")
-        made = chain.attribution(evaluation, metric, record.measures, names, tuned=tuned, best=best)
+        made = chain.attribution(
+            evaluation,
+            metric,
+            mapping(record.chains.get(evaluation)),
+            mapping(record.measures.get(f"{evaluation}.{metric}")),
+            stages=tuple(text(s.get("id")) for s in stages),
+            tuned=tuple(text(s.get("adapter")) or "base" for s in stages),
+            best=best_of(f"{evaluation}.{metric}"),
+        )
         found += [made] if made else []
     return tuple(found)
 
@@ -209,21 +215,19 @@ def _baselines(measures: Row) -> tuple[Baseline, ...]:
 
 def _splits(data: Row) -> tuple[DataSplit, ...]:
     return tuple(
-        DataSplit(dataset, split, figure(about.get("rows")), text(about.get("digest")))
-        for dataset, splits in data.items()
-        for split, about in mapping(splits).items()
-        if isinstance(about, dict) and ("rows" in about or "digest" in about)
+        DataSplit(dataset, split, figure(mapping(about).get("rows")), text(mapping(about).get("digest")))
+        for dataset, entry in data.items()
+        for split, about in mapping(mapping(entry).get("splits")).items()
     )
 
 
 def _findings(data: Row) -> tuple[DataFinding, ...]:
     found: list[DataFinding] = []
-    for dataset, splits in data.items():
-        parts = mapping(splits)
-        lists = [parts.get("findings"), *(mapping(p).get("findings") for p in parts.values())]
-        for row in [mapping(r) for some in lists for r in items(some)]:
+    for dataset, entry in data.items():
+        checks = mapping(mapping(entry).get("checks"))
+        for row in [mapping(r) for r in items(checks.get("findings"))]:
             place = text(row.get("path")) + (f":{row['line']}" if row.get("line") else "")
-            severity = text(row.get("severity")) or "warning"
+            severity = "error" if row.get("severity") == "error" else "warning"
             found.append(DataFinding(dataset, severity, text(row.get("code")), text(row.get("message")), place))
     return tuple(found)
 

@@ -6,12 +6,16 @@ import base64
 import io
 import math
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
 
+from runner.record.evidence import collect
 from runner.record.model import SCHEMA, Record, StepRecord
+from runner.store import ssot
 
 GB = 10**9
 SPEC: dict[str, Any] = {
@@ -442,12 +446,10 @@ def measures() -> dict[str, Any]:
         0.640,
         0.921,
         **{
-            "base>base": 0.640,
             "qwen-lora>base": 0.742,
             "base>llama-lora": 0.731,
             "qwen-lora>llama-lora": 0.914,
             "base>chain-lora": 0.718,
-            "qwen-lora>chain-lora": 0.921,
             "reference>base": 0.781,
             "reference>chain-lora": 0.968,
             "reference>llama-lora": 0.972,
@@ -495,21 +497,31 @@ def sample_record(status: str = "PASS", *, language: str = "en") -> Record:
         },
         data={
             "images": {
-                "train": {"digest": "sha256:" + "11" * 32, "rows": 600},
-                "test": {"digest": "sha256:" + "12" * 32, "rows": 216},
-                "findings": [
-                    {
-                        "code": "W301",
-                        "message": "rows 12 and 40 are nearly equal",
-                        "path": "data/demo/train.jsonl",
-                        "line": 40,
-                        "severity": "warning",
-                    }
-                ],
+                "digest": "sha256:" + "10" * 32,
+                "splits": {
+                    "train": {"digest": "sha256:" + "11" * 32, "rows": 600},
+                    "test": {"digest": "sha256:" + "12" * 32, "rows": 216},
+                },
+                "checks": {
+                    "report": {},
+                    "findings": [
+                        {
+                            "code": "W301",
+                            "message": "rows 12 and 40 are nearly equal",
+                            "path": "data/demo/train.jsonl",
+                            "line": 40,
+                            "severity": "warning",
+                        }
+                    ],
+                },
             },
             "summaries": {
-                "train": {"digest": "sha256:" + "13" * 32, "rows": 400},
-                "test": {"digest": "sha256:" + "14" * 32, "rows": 216},
+                "digest": "sha256:" + "15" * 32,
+                "splits": {
+                    "train": {"digest": "sha256:" + "13" * 32, "rows": 400},
+                    "test": {"digest": "sha256:" + "14" * 32, "rows": 216},
+                },
+                "checks": {"report": {}, "findings": []},
             },
         },
         steps=steps(status),
@@ -522,6 +534,12 @@ def sample_record(status: str = "PASS", *, language: str = "en") -> Record:
         attempts={},
         evidence="sha256:" + "99" * 32,
         evidence_mode="full",
+        chains={
+            "chain": {
+                "before": {"choices": ["base", "base"], "values": {"fact_recall": 0.640}},
+                "after": {"choices": ["qwen-lora", "chain-lora"], "values": {"fact_recall": 0.921}},
+            }
+        },
         summary={
             "qwen_accuracy_before": 0.736,
             "qwen_accuracy_after": 0.959,
@@ -556,6 +574,13 @@ def sample_history() -> tuple[Record, ...]:
         ]
         found.append(replace(record, created=date, spec=spec, verdict={**record.verdict, "checks": checks}))
     return tuple(found)
+
+
+def store(root: Path, records: Sequence[Record], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store records in a project as the runner does, all resting on the same evidence."""
+    digest = collect(rows).digest
+    for number, record in enumerate(records):
+        ssot.append(root, replace(record, evidence=digest, run_id=f"sha256:{number:064d}"), rows)
 
 
 COLOURS = ("빨강", "초록", "파랑")

@@ -1,0 +1,145 @@
+"""`report` and `dashboard`: what people look at."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.project import find_root
+from runner.errors import ExitCode, InvalidError, NothingToCheckError
+
+LANGUAGE = click.option("--language", type=click.Choice(["en", "ko"]), help="Instead of the campaign's own.")
+SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
+
+
+@click.command()
+@click.argument("target", required=False)
+@click.option("--format", type=click.Choice(["md", "html", "json", "junit", "github"]), help="One format, to --out.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file for --format; `-`, the default, is stdout.")
+@LANGUAGE
+def report(target: str | None, format: str | None, out: Path | None, language: str | None) -> int:
+    """Render a record: TARGET is a spec, a campaign, a record's id or file; without it, the newest record.
+
+    Without --format, HTML, Markdown, JSON and JUnit go to artifacts/<campaign>/. Nothing is recomputed; `lorarun
+    check` does that.
+
+    \b
+      lorarun report                                    the newest record, all formats
+      lorarun report specs/demo.yaml --format md        a pull request comment
+      lorarun report specs/demo.yaml --format github    annotations, and the step summary where CI asks for one
+    """
+    from runner.report.render import render
+    from runner.report.write import history_of, write_reports
+    from runner.store import ssot
+
+    root = find_root(Path(target) if target and target.endswith((".yaml", ".yml")) else None)
+    record = _find(root, target).record
+    rows = ssot.read_evidence(root, record)
+    if format is None:
+        for path in write_reports(root, record, rows, language=language or ""):
+            click.echo(_shown(path, root))
+        return int(ExitCode.SUCCESS)
+    history = history_of(root)
+    lines = _lines(root, record) if format == "github" else {}
+    text = render(record, rows, format=format, language=language or "", history=history, lines=lines)
+    _write(text, out)
+    if format == "github":
+        _summarise(render(record, rows, format="md", language=language or "", history=history))
+    return int(ExitCode.SUCCESS)
+
+
+@click.command()
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write; default artifacts/dashboard.")
+@click.option("--serve", is_flag=True, help="Serve it on 127.0.0.1 and follow a running campaign.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8019, show_default=True, help="Port for --serve.")
+@click.option("--records", type=click.IntRange(1, 1000), default=10, show_default=True, help="Reports a campaign.")
+@LANGUAGE
+def dashboard(out: Path | None, serve: bool, port: int, records: int, language: str | None) -> int:
+    """Show all campaigns of the project: newest verdict, trends, every report.
+
+    Writes static files that any web server or GitHub Pages can hold, with summary.json for other dashboards.
+
+    \b
+      lorarun dashboard                     artifacts/dashboard/index.html
+      lorarun dashboard --serve             http://127.0.0.1:8019/, live while a campaign runs
+    """
+    from runner.report.dashboard import write_dashboard
+    from runner.report.live import live_state
+    from runner.report.server import serve_dashboard
+
+    root = find_root()
+    if serve:
+        serve_dashboard(root, port=port, language=language or "", state=live_state, announce=_announce)
+        return int(ExitCode.SUCCESS)
+    folder = out or root / "artifacts" / "dashboard"
+    for path in write_dashboard(root, folder, records=records, language=language or ""):
+        click.echo(_shown(path, root))
+    return int(ExitCode.SUCCESS)
+
+
+def _find(root: Path, target: str | None) -> Any:
+    """The record that a person means.
+
+    Raises:
+        NothingToCheckError: there is none yet.
+        InvalidError: no record of that name.
+    """
+    from runner.spec.load import load_spec
+    from runner.store import ssot
+
+    if target is None:
+        runs = [s for s in ssot.records(root) if s.record.kind == "campaign"]
+        found = runs[-1] if runs else None
+    elif target.endswith((".yaml", ".yml")):
+        found = ssot.latest(root, load_spec(Path(target), root).metadata.name)
+    else:
+        found = ssot.latest(root, target) or ssot.find(root, target)
+    if found is None:
+        raise NothingToCheckError("no record to show yet", help="`lorarun apply SPEC` makes the first one")
+    return found
+
+
+def _lines(root: Path, record: Any) -> dict[str, int]:
+    """The spec's lines, where the checkout still has a spec that can be read."""
+    from runner.report.lines import lines_of
+    from runner.report.reading import check, items
+    from runner.spec.load import load_spec
+
+    path = root / record.spec_path
+    if Path(record.spec_path).is_absolute() or ".." in Path(record.spec_path).parts:
+        return {}
+    try:
+        spec = load_spec(path, root)
+    except InvalidError:
+        return {}
+    return lines_of(spec, tuple(check(c) for c in items(record.verdict.get("checks"))))
+
+
+def _write(text: str, out: Path | None) -> None:
+    from runner import files
+
+    if out is None or str(out) == "-":
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    else:
+        files.write_text(out, text)
+
+
+def _summarise(markdown: str) -> None:
+    """Append to the step summary where GitHub Actions names one."""
+    place = os.environ.get("GITHUB_STEP_SUMMARY")
+    if place and len(markdown.encode()) <= SUMMARY_BYTES:
+        with Path(place).open("a", encoding="utf-8") as f:
+            f.write(markdown + "\n")
+
+
+def _announce(url: str) -> None:
+    click.echo(f"{url}  (Ctrl-C ends it)", err=True)
+
+
+def _shown(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
