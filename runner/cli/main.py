@@ -29,6 +29,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
     "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
+    "schema": ("runner.cli.explain:schema", "Print the spec's language as JSON Schema or as a page."),
+    "explain": ("runner.cli.explain:explain", "Explain the code of a finding, such as E107."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
 }
 

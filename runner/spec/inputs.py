@@ -6,17 +6,23 @@ Apart from `load`, because a report or a check needs no inputs. The data are rea
 from __future__ import annotations
 
 import json
+import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from runner.errors import Diagnostic, InvalidError
 from runner.files import read_text
 from runner.samples.render import placeholders
-from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec
+from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec
+from runner.spec.power import ASSUMED_BASELINE, power, rows_needed
 
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 MAX_ROWS_BYTES = 512 * 2**20
+LEAST_POWER = 0.5
+LEAST_WAY = 3e-4  # learning rate × updates under which the adapter changes weights by about 0.1 % of their size
+SAMPLE_ROWS = 20  # a smaller train split is a sample of the format, not a plan
 
 
 def check_inputs(spec: Spec, root: Path) -> tuple[Diagnostic, ...]:
@@ -117,7 +123,11 @@ def _rows(spec: Spec, root: Path, dataset: DatasetSpec, split: str, path: str) -
     if not lines:
         return [Diagnostic("E404", "the file has no rows", path=path, help=f"bring {_wanted(dataset)}")]
     found = _first(spec, dataset, path, lines[0])
-    return found + (_few(spec, dataset, path, len(lines)) if split == "test" else [])
+    if split == "test":
+        found += _few(spec, dataset, path, len(lines))
+    elif split == "train":
+        found += _still(spec, dataset, len(lines))
+    return found
 
 
 def _first(spec: Spec, dataset: DatasetSpec, path: str, line: str) -> list[Diagnostic]:
@@ -154,13 +164,44 @@ def _chains(spec: Spec, dataset: DatasetSpec) -> list[Any]:
 
 
 def _few(spec: Spec, dataset: DatasetSpec, path: str, rows: int) -> list[Diagnostic]:
-    """Targets that so few samples cannot decide."""
+    """Targets that so few samples cannot decide, or will hardly show."""
     found = []
     for i, target in enumerate(spec.acceptance.targets):
         evaluation = spec.evaluations.get(target.metric.partition(".")[0])
-        if evaluation and evaluation.dataset == dataset.id and evaluation.split == "test" and rows < target.min_samples:
+        if evaluation is None or (evaluation.dataset, evaluation.split) != (dataset.id, "test"):
+            continue
+        key: Key = ("acceptance", "targets", i, "min_improvement")
+        if rows < target.min_samples:
             message = f"`{path}` has {rows} rows, and `{target.id}` needs {target.min_samples}: it cannot pass"
             help = dataset.source or f"bring at least {target.min_samples} rows"
-            key: Key = ("acceptance", "targets", i, "min_improvement")
             found.append(at(spec, key, "W530", message, severity="warning", help=help))
+        elif target.kind == "relative" and target.proof != "estimate" and target.min_improvement > 0:
+            found += _weak(spec, key, target, path, rows)
+    return found
+
+
+def _weak(spec: Spec, key: Key, target: TargetSpec, path: str, rows: int) -> list[Diagnostic]:
+    chance = power(rows, target.min_improvement, confidence=target.confidence)
+    if chance >= LEAST_POWER:
+        return []
+    needed = rows_needed(target.min_improvement, confidence=target.confidence)
+    message = f"{rows:,} rows would prove a real gain of {target.min_improvement:.0%} in {chance:.0%} of campaigns only"
+    note = f"of `{path}`; for a share of {ASSUMED_BASELINE:g} before, paired, at {target.confidence:g} confidence"
+    help = f"{needed:,} rows would prove it in 80%" if needed else "more than 100,000 rows would be needed"
+    return [replace(at(spec, key, "W531", message, severity="warning", help=help), note=note)]
+
+
+def _still(spec: Spec, dataset: DatasetSpec, rows: int) -> list[Diagnostic]:
+    """Tunes whose updates are too few or too small: Adam moves a weight by about the learning rate each update."""
+    found = []
+    for name, tune in spec.tunes.items():
+        if tune.dataset != dataset.id or rows < SAMPLE_ROWS or name in spec.sweeps:
+            continue
+        updates = math.ceil(rows * tune.train.epochs / tune.train.batch_size)
+        updates = min(updates, tune.train.max_updates or updates)
+        if updates * tune.train.learning_rate < LEAST_WAY:
+            message = f"{updates:,} updates at a learning rate of {tune.train.learning_rate:g} will hardly move a model"
+            key: Key = ("tunes", name, "train", "learning_rate")
+            help = f"about {LEAST_WAY / updates * 10:.0e} would, or more epochs"
+            found.append(at(spec, key, "W524", message, severity="warning", help=help))
     return found
