@@ -170,6 +170,7 @@ def plot(
     height: float = 260,
     left: float = 58,
     right: float = 14,
+    foot: float = 30,
     zero: bool = True,
     whole_x: bool = True,
 ) -> Plot | None:
@@ -180,7 +181,7 @@ def plot(
     across = [x for s in drawn for x, _ in s.points]
     values = [y for s in drawn for _, y in s.points] + [level.value for level in levels]
     box = Box(
-        (min(across), max(across)), _value_range(values, zero=zero), left, width - right, top=14.0, bottom=height - 30
+        (min(across), max(across)), _value_range(values, zero=zero), left, width - right, top=14.0, bottom=height - foot
     )
     marks = [v for v in ticks(*box.x, 6) if not whole_x or v == int(v)]
     return Plot(

@@ -81,4 +81,4 @@ def spark(trend: Trend) -> charts.Plot | None:
     if len(after) < 2:
         return None
     line = Series("", after, "line-a", dots=True)
-    return charts.plot([line], width=120, height=58, left=6, right=6, zero=False)
+    return charts.plot([line], width=120, height=40, left=6, right=6, foot=8, zero=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runner.canonical import digest_value, plain
 from runner.engines.protocol import TuneRequest
 from runner.files import read_json, write_json
@@ -11,6 +13,7 @@ from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
 from runner.steps.prompts import stage_samples
 
+CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
 ADAPTER = "adapters.safetensors"
 
 
@@ -43,9 +46,17 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     )
     write_json(request.out / "history.json", plain(result.history))
     measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest")}
+    measures["history"] = curve(result.history)
     # The same tensors under another scale are another adapter.
     content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
     return StepResult({**measures, "adapter_digest": result.adapter_digest, "scale": lora.scale}, {ADAPTER: content})
+
+
+def curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
+    """The updates that a report draws: at most `CURVE_ROWS`, evenly spread, the first and the last among them."""
+    last = len(history) - 1
+    places = range(last + 1) if last < CURVE_ROWS else {round(i * last / (CURVE_ROWS - 1)) for i in range(CURVE_ROWS)}
+    return [plain(history[i]) for i in sorted(places)]
 
 
 def _split(request: StepRequest, split: str) -> tuple[Sample, ...]:
