@@ -37,8 +37,9 @@ def failure_of(completion: Completion, *, format: str = "any") -> str:
 
 def is_repeating(text: str) -> bool:
     """Whether the text ends in a loop: its tail has a period. A ruled line of dashes is none."""
-    for unit in range(1, min(_LONGEST_UNIT, len(text) // 4) + 1):
-        length = max(unit * (4 if unit >= _LONG_UNIT else 6), _LEAST_REPEATED)
+    for unit in range(1, min(_LONGEST_UNIT, (len(text) + 1) // 4) + 1):
+        # One character less: the last one may lack the space that the others end with.
+        length = max(unit * (4 if unit >= _LONG_UNIT else 6) - 1, _LEAST_REPEATED)
         tail = text[-length:]
         if len(tail) == length and tail[unit:] == tail[:-unit] and any(c.isalnum() for c in tail[:unit]):
             return True
