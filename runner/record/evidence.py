@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,21 @@ def score_rows(evaluation: str, arm: str, scores: Scores) -> list[Row]:
         }
         for sample, value, row in zip(scores.sample_ids, scores.values, statistics, strict=True)
     ]
+
+
+def without_texts(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows with digests in place of what people and models wrote (`evidence: digests`).
+
+    Facts and thumbnails are left out. A digest does not hide a text that can be guessed.
+    """
+    return [{name: _SECRET[name](value) if name in _SECRET else value for name, value in row.items()} for row in rows]
+
+
+_SECRET: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("prompt", "system", "reference", "text"), lambda text: digest_bytes(str(text).encode())),
+    "facts": lambda _: [],
+    "images": lambda images: [{**image, "thumbnail": None} for image in images],
+}
 
 
 def collect(rows: Iterable[Mapping[str, Any]]) -> Evidence:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.acceptance.model import Measure
-from runner.canonical import digest_value
+from runner.canonical import digest_bytes, digest_value
 from runner.errors import IntegrityError
 from runner.metrics.model import MetricInfo, Scores
 from runner.record.evidence import Row
@@ -73,12 +73,33 @@ def clusters(found: Sequence[Sample]) -> tuple[str, ...] | None:
 
 
 def test_data(found: Sequence[Sample]) -> str:
-    """Digest of what an evaluation was measured on: counts the attempts on the same test data."""
+    """Digest of what an evaluation was measured on: counts the attempts on the same test data.
+
+    It is the same whether the evidence holds texts or their digests.
+    """
     parts = [
-        {"id": s.id, "prompt": s.prompt, "reference": s.reference, "images": [i.digest for i in s.images]}
+        {
+            "id": s.id,
+            "prompt": _digest_of(s.prompt),
+            "reference": _digest_of(s.reference),
+            "images": [i.digest for i in s.images],
+        }
         for s in found
     ]
     return digest_value(sorted(parts, key=lambda part: str(part["id"])))
+
+
+def _digest_of(text: str) -> str:
+    return text if _DIGEST.fullmatch(text) else digest_bytes(text.encode())
+
+
+def upstream(rows: Sequence[Row], evaluation: str, arm: str, stages: Sequence[str]) -> tuple[Completion, ...] | None:
+    """What the stage before the last answered in one arm; None where no stage did. `stages` are in their order."""
+    for stage in reversed(stages[:-1]):
+        found = completions(rows, evaluation, f"{arm}/{stage}")
+        if found:
+            return found
+    return None
 
 
 def measure(info: MetricInfo, found: Sequence[Sample], before: Scores, after: Scores, *, evaluation: str) -> Measure:
@@ -122,6 +143,7 @@ def _sample(row: Row) -> Sample:
         raise IntegrityError(f"evidence of sample `{row['sample']}`: {error}") from error
 
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _THUMBNAIL = re.compile(r"data:image/(webp|png|jpeg);base64,[A-Za-z0-9+/]*={0,2}")
 
 

@@ -14,6 +14,7 @@ from runner.canonical import digest_file, digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.model import Step
 from runner.record import evidence, restore
+from runner.record.attempts import earlier_attempts
 from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
 from runner.record.summary import summarise
@@ -44,13 +45,15 @@ def account(
         step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
     }
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
-    collected = evidence.collect(gathered.rows)
+    hidden = spec.evidence == "digests"
+    collected = evidence.collect(evidence.without_texts(gathered.rows) if hidden else gathered.rows)
     record_steps = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
     measures = measures_of(spec, collected.rows, gathered.values)
     quantities = quantities_of(measures, record_steps)
     failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
     stored = ssot.records(root)
-    attempts = earlier_attempts(stored, recipe_digest(spec), {m.test_data for m in measures.values()})
+    history = {s.id: s.record for s in stored}
+    attempts = earlier_attempts(history, recipe_digest(spec), {m.test_data for m in measures.values()})
     verdict = verdict_of(spec, measures, quantities, attempts=attempts, failures=failures)
     record = replace(
         _blank(spec, root, surveyed),
@@ -106,25 +109,6 @@ def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
         evidence_mode=spec.evidence,
         summary={},
     )
-
-
-def earlier_attempts(stored: Sequence[ssot.Stored], recipe: str, test_data: set[str]) -> dict[str, tuple[str, ...]]:
-    """test data → ids of earlier records that opened it with another recipe; one for each such recipe.
-
-    Runs that ended in an error and a repeated recipe did not look at the test data anew.
-    """
-    attempts: dict[str, dict[str, str]] = {data: {} for data in test_data}
-    for one in stored:
-        if one.record.kind != "campaign" or one.record.recipe_digest == recipe:
-            continue
-        for data in test_data & opened_by(one.record):
-            attempts[data].setdefault(one.record.recipe_digest, one.id)
-    return {data: tuple(sorted(ids.values())) for data, ids in attempts.items()}
-
-
-def opened_by(record: Record) -> set[str]:
-    """Digests of the test data that a record's verdict rests on."""
-    return set() if record.verdict.get("status") == "ERROR" else set(record.attempts)
 
 
 def _run_id(spec: Spec, manifests: dict[str, Manifest], failures: Sequence[str]) -> str:

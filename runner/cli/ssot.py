@@ -1,0 +1,115 @@
+"""`ssot log | show | verify`: look into the project's records."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.project import find_root
+from runner.errors import ExitCode, NothingToCheckError
+
+if TYPE_CHECKING:
+    from runner.store.ssot import Stored
+
+FORMAT = click.option(
+    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+
+
+@click.group()
+def ssot() -> None:
+    """Look into the project's records.
+
+    Every run that was judged is a file under ssot/records, named by its content and never changed; what its verdict
+    rests on lies beside it under ssot/evidence.
+    """
+
+
+@ssot.command()
+@click.argument("campaign", required=False)
+@FORMAT
+def log(campaign: str | None, output_format: str) -> int:
+    """List the records, newest first; of CAMPAIGN only, if given."""
+    from runner.store.ssot import records
+
+    found = [s for s in reversed(records(find_root())) if campaign in (None, s.record.campaign)]
+    if output_format == "json":
+        click.echo(json.dumps([_entry(s) for s in found], ensure_ascii=False, indent=1))
+    for one in found if output_format == "text" else ():
+        click.echo(_line(one))
+    if not found and output_format == "text":
+        click.echo("no record yet; `lorarun apply SPEC` makes one", err=True)
+    return int(ExitCode.SUCCESS)
+
+
+@ssot.command()
+@click.argument("record", required=False)
+@click.option("--current", is_flag=True, help="The summary fields of each campaign's newest record, as JSON.")
+def show(record: str | None, current: bool) -> int:
+    """Print a RECORD (an id, its first digits, or its file) as JSON; the newest one by default."""
+    from runner.canonical import plain
+    from runner.store.ssot import find, records
+
+    root = find_root()
+    if current:
+        newest = {s.record.campaign: s for s in records(root) if s.record.kind == "campaign"}
+        fields = {name: {"record": s.id, **s.record.summary} for name, s in sorted(newest.items())}
+        click.echo(json.dumps(fields, ensure_ascii=False, indent=1))
+        return int(ExitCode.SUCCESS)
+    stored = records(root)
+    if not stored and record is None:
+        raise NothingToCheckError("there is no record yet", help="`lorarun apply SPEC` makes one")
+    one = find(root, record) if record else stored[-1]
+    click.echo(json.dumps({"id": one.id, **plain(one.record)}, ensure_ascii=False, indent=1))
+    return int(ExitCode.SUCCESS)
+
+
+@ssot.command()
+@click.option("--base", metavar="REF", help="Also prove that history was only added to since this commit.")
+def verify(base: str | None) -> int:
+    """Prove that every record and all evidence has the bytes that its name says, and that no parent is missing."""
+    from runner.report.hostile import one_line
+    from runner.store.ssot import evidence_problems, scan
+
+    root = find_root()
+    contents = scan(root)
+    problems = [f"{p.path}: {p.message}" for p in (*contents.problems, *evidence_problems(root, contents.stored))]
+    if base is not None:
+        from runner.verify.git import base_of
+        from runner.verify.history import compare_history
+
+        problems += [f.message for f in compare_history(root, base_of(root, base)) if f.status == "failed"]
+    for problem in problems:
+        click.echo(click.style(one_line(problem, 600), fg="red"), err=True)
+    count = len(contents.stored)
+    wrong = f"; {len(problems)} things are wrong" if problems else " and their evidence are as they were written"
+    click.echo(f"{count} record{'' if count == 1 else 's'}{wrong}")
+    return int(ExitCode.INTEGRITY if problems else ExitCode.SUCCESS)
+
+
+def _line(one: Stored) -> str:
+    from runner.report.hostile import one_line
+
+    record = one.record
+    status = str(record.verdict.get("status", "")) if record.kind == "campaign" else record.kind
+    reason = record.verdict.get("reason") or record.body.get("reason", "")
+    name, status = one_line(record.campaign, 30), one_line(status, 14)
+    return f"{one.id[:12]}  {record.created}  {name:<16} {status:<13} {one_line(reason, 100)}"
+
+
+def _entry(one: Stored) -> dict[str, object]:
+    record = one.record
+    return {
+        "id": one.id,
+        "kind": record.kind,
+        "campaign": record.campaign,
+        "created": record.created,
+        "parents": list(record.parents),
+        "verdict": record.verdict.get("status"),
+        "recipe": record.recipe_digest,
+        "policy": record.policy_digest,
+        "path": (Path("ssot/records") / f"{one.id}.json").as_posix(),
+    }

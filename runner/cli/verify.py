@@ -1,0 +1,110 @@
+"""`check`: what can be proven about a record without a model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from runner.cli.project import find_root
+from runner.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.verify.model import CheckReport, Finding
+
+CHECK_FORMAT = "lorarun/check/v1"
+_COLOURS = {"failed": "red", "weaker": "red", "stale": "yellow", "unchecked": "yellow", "ok": "green"}
+
+
+@click.command()
+@click.argument("target", required=False, metavar="[SPEC|RECORD]")
+@click.option("--base", metavar="REF", help="Compare with this commit: history only added to, no threshold lowered.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+    help="github: annotations for a pull request.",
+)
+def check(target: str | None, base: str | None, output_format: str) -> int:
+    """Recompute digests, metrics, statistics and verdict from a record and its evidence.
+
+    Checks the newest record of SPEC, or RECORD (an id, its first digits, or its file). Needs no model and no MLX, and
+    writes nothing. A record that is about another recipe, policy, data or model than the checkout holds is stale.
+
+    \b
+    Exit codes: 0 proven and PASS, 6 FAIL or a lowered threshold, 7 INCONCLUSIVE, stale or no record yet,
+    8 record, evidence or history was tampered with.
+
+    \b
+      lorarun check specs/demo.yaml                        in CI, after checking out the branch
+      lorarun check specs/demo.yaml --base origin/main     and nothing was rewritten or lowered
+    """
+    from runner.verify.check import check as run_check
+
+    spec = Path(target) if target and target.endswith((".yaml", ".yml")) else None
+    report = run_check(find_root(spec), target, base=base)
+    if output_format == "json":
+        click.echo(json.dumps(_plain(report), ensure_ascii=False, indent=1))
+    elif output_format == "github":
+        click.echo("\n".join(_annotations(report)))
+    else:
+        _say(report)
+    return int(report.exit_code)
+
+
+def _say(report: CheckReport) -> None:
+    from runner.acceptance.result import result_line
+    from runner.report.hostile import one_line
+
+    click.echo(f"record {report.record_id} of the campaign `{one_line(report.campaign, 80)}`", err=True)
+    for finding in report.findings:
+        status = click.style(f"{finding.status:<10}", fg=_COLOURS.get(finding.status))
+        click.echo(f"  {status}{finding.id:<11}{one_line(finding.message, 600)}", err=True)
+    click.echo(_conclusion(report), err=True)
+    line = result_line(report.verdict) if report.verdict else "RESULT: none — the evidence gives no verdict"
+    click.echo(one_line(line, 1000))
+
+
+def _conclusion(report: CheckReport) -> str:
+    there = {f.status for f in report.findings}
+    if "failed" in there:
+        return "this record is not to be believed"
+    if "weaker" in there:
+        return "the gate was lowered; a waiver record on the base branch would allow it"
+    if "stale" in there:
+        return "this record is about something else than the checkout holds"
+    return "recomputed from the record and its evidence"
+
+
+def _annotations(report: CheckReport) -> list[str]:
+    from runner.acceptance.result import result_line
+    from runner.report.hostile import command_data, command_property
+
+    levels = {"failed": "error", "weaker": "error", "stale": "error", "unchecked": "warning"}
+    lines = [
+        _annotation(levels[f.status], f, command_property, command_data) for f in report.findings if f.status in levels
+    ]
+    level = "notice" if report.exit_code == ExitCode.SUCCESS else "error"
+    text = result_line(report.verdict) if report.verdict else "RESULT: none"
+    return [*lines, f"::{level} title=lorarun check::{command_data(text, 1000)}"]
+
+
+def _annotation(level: str, finding: Finding, name: Any, data: Any) -> str:
+    return f"::{level} title={name(f'lorarun check: {finding.id}')}::{data(finding.message, 1000)}"
+
+
+def _plain(report: CheckReport) -> dict[str, Any]:
+    from runner.canonical import plain
+
+    return {
+        "format": CHECK_FORMAT,
+        "record": report.record_id,
+        "campaign": report.campaign,
+        "exit_code": int(report.exit_code),
+        "findings": plain(report.findings),
+        "verdict": plain(report.verdict),
+    }

@@ -1,0 +1,105 @@
+"""`check`: everything that can be proven about a campaign's record without a model.
+
+Bytes and digests of record and evidence, the history they stand in, metrics, statistics and verdict computed again,
+the checkout that they claim to be about, and with a base, that nothing was rewritten and no threshold lowered.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.canonical import short
+from runner.errors import LorarunError, NothingToCheckError
+from runner.plan.digests import policy_digest, recipe_digest
+from runner.record.attempts import ancestors, earlier_attempts
+from runner.record.model import Record
+from runner.spec.load import load_spec
+from runner.spec.model import Spec
+from runner.spec.rebuild import spec_of
+from runner.store import ssot
+from runner.verify.base import compare_base
+from runner.verify.model import CheckReport, Finding, failed, ok
+from runner.verify.recompute import Recomputed, recompute
+from runner.verify.stale import compare_checkout
+
+
+def check(root: Path, target: str | None, *, base: str | None = None) -> CheckReport:
+    """Check one record: that of `target` (a record's id or file), the newest of `target` (a spec), or of the only spec.
+
+    Raises:
+        NothingToCheckError: there is no such record yet.
+        UsageError: `target` names nothing, or `base` is no commit.
+        InvalidError: the spec cannot be read, or a record was written by a newer lorarun.
+        IntegrityError: `ssot/` is damaged, so that nothing in it can be believed.
+    """
+    stored = ssot.records(root)
+    one = _find(root, target, stored)
+    record = one.record
+    findings = [ok("record", f"record {one.id[:12]} has the bytes that its name says")]
+    recomputed = _judge(root, one, stored, findings)
+    findings += recomputed.findings
+    findings += compare_checkout(root, record)
+    findings += _remarks(one.id, stored)
+    if base is not None:
+        findings += compare_base(root, base, record, stored)
+    return CheckReport(one.id, record.campaign, tuple(findings), recomputed.verdict)
+
+
+def _find(root: Path, target: str | None, stored: tuple[ssot.Stored, ...]) -> ssot.Stored:
+    runs = [s for s in stored if s.record.kind == "campaign"]
+    if target is None:
+        names = sorted({s.record.campaign for s in runs})
+        if len(names) > 1:
+            raise NothingToCheckError(f"there are records of {', '.join(names)}", help="name the spec or the record")
+        if not runs:
+            raise NothingToCheckError("there is no record to check yet", help="`lorarun apply SPEC` makes one")
+        return runs[-1]
+    if not target.endswith((".yaml", ".yml")):
+        found = ssot.find(root, target)
+        if found.record.kind != "campaign":
+            raise NothingToCheckError(f"record {found.id[:12]} is a {found.record.kind}; only runs are checked")
+        return found
+    spec = load_spec(Path(target) if Path(target).is_absolute() else Path.cwd() / target, root)
+    of_spec = [s for s in runs if s.record.campaign == spec.metadata.name]
+    if not of_spec:
+        raise NothingToCheckError(
+            f"campaign `{spec.metadata.name}` has no record yet", help=f"`lorarun apply {target}` makes one"
+        )
+    return of_spec[-1]
+
+
+def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findings: list[Finding]) -> Recomputed:
+    record = one.record
+    try:
+        rows = ssot.read_evidence(root, record)
+    except LorarunError as error:
+        return Recomputed((failed("evidence", error.message),), None)
+    findings.append(ok("evidence", f"{len(rows)} rows have the recorded digest ({short(record.evidence)})"))
+    try:
+        spec = _spec(record, findings)
+    except LorarunError as error:
+        return Recomputed((failed("record", error.message),), None)
+    before = ancestors(one.id, {s.id: s.record for s in stored})
+    attempts = earlier_attempts(before, record.recipe_digest, record.attempts)
+    if attempts != record.attempts:
+        findings.append(failed("attempts", "the history holds other attempts on this test data than the record counts"))
+    return recompute(record, spec, rows, attempts)
+
+
+def _spec(record: Record, findings: list[Finding]) -> Spec:
+    """The spec inside the record, which must have the digests that the record names."""
+    spec = spec_of(record.spec, record.spec_path)
+    if (recipe_digest(spec), policy_digest(spec)) != (record.recipe_digest, record.policy_digest):
+        findings.append(failed("record", "the spec inside the record does not have the digests that the record names"))
+    if (spec.metadata.name, spec.seed) != (record.campaign, record.seed):
+        findings.append(failed("record", "the spec inside the record has another campaign or seed than the record"))
+    return spec
+
+
+def _remarks(record_id: str, stored: tuple[ssot.Stored, ...]) -> list[Finding]:
+    """Corrections and waivers that name this record."""
+    found = []
+    for one in stored:
+        if one.record.kind in ("correction", "waiver") and record_id in one.record.body.get("records", []):
+            found.append(Finding(one.record.kind, "note", f"{one.id[:12]}: {one.record.body.get('reason', '')}"))
+    return found

@@ -1,0 +1,97 @@
+"""Whether a record is about what the checkout holds: recipe, policy, data, models. Only reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from runner.canonical import short
+from runner.errors import InvalidError, LorarunError
+from runner.machine.file_digests import FileDigests
+from runner.models.digest import digest_checkpoint
+from runner.models.lock import Lock, lock_path, read_lock
+from runner.plan.digests import policy_digest, recipe_digest
+from runner.record.model import Record
+from runner.spec.load import load_spec
+from runner.spec.model import Spec
+from runner.store.sources import digest_dataset
+from runner.verify.model import Finding, ok
+
+
+def compare_checkout(root: Path, record: Record) -> tuple[Finding, ...]:
+    """Findings on the spec that the record names, as it is in the checkout, and on its data and models."""
+    path = root / record.spec_path
+    if not path.exists():
+        return (Finding("recipe", "stale", f"the checkout has no `{record.spec_path}`"),)
+    try:
+        spec = load_spec(path, root)
+        lock = read_lock(root / lock_path(record.spec_path))
+    except InvalidError as error:
+        return (Finding("recipe", "stale", f"`{record.spec_path}` cannot be read: {error.message}"),)
+    except LorarunError as error:
+        return (Finding("lock", "failed", error.message),)
+    return (*_digests(record, spec), *_data(root, record, spec, lock), *_models(root, record, spec, lock))
+
+
+def _digests(record: Record, spec: Spec) -> Iterator[Finding]:
+    for name, recorded, now in (
+        ("recipe", record.recipe_digest, recipe_digest(spec)),
+        ("policy", record.policy_digest, policy_digest(spec)),
+    ):
+        if recorded == now:
+            yield ok(name, f"the {name} is that of `{spec.path}` ({short(now)})")
+        else:
+            what = f"`{spec.path}` has another {name} ({short(now)}) than the record ({short(recorded)})"
+            yield Finding(name, "stale", f"{what}: run `lorarun apply {spec.path}`")
+
+
+def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
+    digests = FileDigests()  # nothing is kept, so that a check writes nothing
+    for name, entry in sorted(record.data.items()):
+        recorded = _digest_in(entry)
+        dataset = spec.datasets.get(name)
+        if recorded is None or dataset is None:
+            yield Finding("data", "stale", f"data set `{name}` has no digest, or is no longer in the spec")
+            continue
+        try:
+            found = digest_dataset(dataset, root, digests)
+        except InvalidError:
+            locked = lock.datasets.get(name) if lock else None
+            yield _by_lock("data", f"data set `{name}`", recorded, locked.digest if locked else "")
+            continue
+        yield _compared("data", f"data set `{name}`", recorded, found)
+
+
+def _models(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
+    for name, entry in sorted(record.models.items()):
+        recorded = _digest_in(entry)
+        model = spec.models.get(name)
+        if recorded is None or model is None:
+            yield Finding("models", "stale", f"model `{name}` has no digest, or is no longer in the spec")
+            continue
+        folder = root / model.path
+        if folder.is_dir() and folder.resolve().is_relative_to(root.resolve()):
+            yield _compared("models", f"model `{name}`", recorded, digest_checkpoint(folder))
+            continue
+        locked = lock.models.get(name) if lock else None
+        yield _by_lock("models", f"model `{name}`", recorded, locked.digest if locked else "")
+
+
+def _compared(name: str, what: str, recorded: str, found: str) -> Finding:
+    if recorded == found:
+        return ok(name, f"{what} is what was recorded ({short(found)})")
+    return Finding(name, "stale", f"{what} has changed since ({short(recorded)} → {short(found)})")
+
+
+def _by_lock(name: str, what: str, recorded: str, locked: str) -> Finding:
+    if not locked:
+        return Finding(name, "unchecked", f"{what} is not in the checkout, and no lock pins it")
+    if locked == recorded:
+        return Finding(name, "unchecked", f"{what} is not in the checkout; the lock names the recorded digest")
+    return Finding(name, "stale", f"{what} is locked to {short(locked)}, the record is of {short(recorded)}")
+
+
+def _digest_in(entry: Any) -> str | None:
+    digest = entry.get("digest") if isinstance(entry, dict) else None
+    return digest if isinstance(digest, str) else None

@@ -1,0 +1,143 @@
+"""Which thresholds of a policy are weaker than another's. Pure: two specs in, sentences out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from runner.spec.model import AcceptanceSpec, GuardSpec, LimitSpec, Spec, TargetSpec
+
+# From the most lenient to the strictest.
+PROOFS = ("estimate", "above_baseline", "half", "target")
+ON_INCONCLUSIVE = ("warn", "fail")
+GUARDED = ("quality", "all")
+
+
+@dataclass(frozen=True)
+class Weakening:
+    """One threshold that lets more pass than before."""
+
+    place: str  # acceptance.targets[qwen_accuracy].min_improvement
+    message: str
+
+
+def weakenings(before: Spec, after: Spec) -> tuple[Weakening, ...]:
+    """Every place where `after` is easier to pass than `before`. What cannot be compared counts as easier."""
+    found = [*_targets(before.acceptance, after.acceptance), *_guards(before.acceptance, after.acceptance)]
+    found += _limits(before.acceptance, after.acceptance)
+    found += _ceiling("limits.memory", before.limits.memory_bytes, after.limits.memory_bytes)
+    found += _measured(before, after)
+    return tuple(found)
+
+
+def _measured(before: Spec, after: Spec) -> Iterator[Weakening]:
+    """What the targets are measured on and how; another reading of a metric is another gate."""
+    judged = {target.metric.partition(".")[0] for target in before.acceptance.targets}
+    for name in sorted(judged & before.evaluations.keys() & after.evaluations.keys()):
+        old, new = before.evaluations[name], after.evaluations[name]
+        for field in ("subject", "dataset", "split"):
+            yield from _same(f"evaluations.{name}.{field}", getattr(old, field), getattr(new, field))
+        options = {m.name: m.options for m in new.metrics}
+        for metric in old.metrics:
+            if metric.name in options:
+                yield from _same(f"evaluations.{name}.metrics[{metric.name}]", metric.options, options[metric.name])
+
+
+def _targets(before: AcceptanceSpec, after: AcceptanceSpec) -> Iterator[Weakening]:
+    there = {t.id: t for t in after.targets}
+    for old in before.targets:
+        place = f"acceptance.targets[{old.id}]"
+        if old.id not in there:
+            yield Weakening(place, "the target was taken away")
+        else:
+            yield from _target(place, old, there[old.id])
+
+
+def _target(place: str, old: TargetSpec, new: TargetSpec) -> Iterator[Weakening]:
+    yield from _same(f"{place}.metric", old.metric, new.metric)
+    yield from _same(f"{place}.kind", old.kind, new.kind)
+    for name in ("min_improvement", "confidence", "min_samples"):
+        yield from _floor(f"{place}.{name}", getattr(old, name), getattr(new, name))
+    yield from _ceiling(f"{place}.max_attempts", old.max_attempts, new.max_attempts)
+    yield from _ranked(f"{place}.proof", PROOFS, old.proof, new.proof)
+    yield from _ranked(f"{place}.on_inconclusive", ON_INCONCLUSIVE, old.on_inconclusive, new.on_inconclusive)
+
+
+def _guards(before: AcceptanceSpec, after: AcceptanceSpec) -> Iterator[Weakening]:
+    old, new = before.guards, after.guards
+    if old is None:
+        return
+    if new is None:
+        yield Weakening("acceptance.guards", "the guards were taken away")
+        return
+    yield from _watched(old, new)
+    for name in ("max_regression", "max_observed_drop"):
+        yield from _ceiling(f"acceptance.guards.{name}", getattr(old, name), getattr(new, name))
+    # A drop is proven at this confidence: asking for more lets more drops pass. Where nothing lost is to be proven,
+    # it is the other way round.
+    grows = _floor if new.test == "noninferior" else _ceiling
+    yield from grows("acceptance.guards.confidence", old.confidence, new.confidence)
+    if old.test != "holm":  # the most lenient of the three; the other two cannot be compared
+        yield from _same("acceptance.guards.test", old.test, new.test)
+
+
+def _watched(old: GuardSpec, new: GuardSpec) -> Iterator[Weakening]:
+    place = "acceptance.guards.metrics"
+    if isinstance(old.metrics, str) and isinstance(new.metrics, str):
+        yield from _ranked(place, GUARDED, old.metrics, new.metrics)
+    elif isinstance(old.metrics, str):
+        yield Weakening(place, f"`{old.metrics}` became a list")
+    elif not isinstance(new.metrics, str):
+        for name in old.metrics:
+            if name not in new.metrics:
+                yield Weakening(place, f"`{name}` is no longer guarded")
+    elif new.metrics != "all":
+        yield Weakening(place, f"a list became `{new.metrics}`")
+
+
+def _limits(before: AcceptanceSpec, after: AcceptanceSpec) -> Iterator[Weakening]:
+    there: dict[str, LimitSpec] = {limit.id: limit for limit in after.limits}
+    for old in before.limits:
+        place = f"acceptance.limits[{old.id}]"
+        new = there.get(old.id)
+        if new is None:
+            yield Weakening(place, "the limit was taken away")
+            continue
+        yield from _same(f"{place}.metric", old.metric, new.metric)
+        yield from _ceiling(f"{place}.max", old.max, new.max)
+        if old.min is not None:
+            yield from _floor(f"{place}.min", old.min, new.min)
+        if old.equals is not None:
+            yield from _same(f"{place}.equals", old.equals, new.equals)
+
+
+def _floor(place: str, old: float, new: float | None) -> Iterator[Weakening]:
+    if new is None:
+        yield Weakening(place, f"{_say(old)} was taken away")
+    elif new < old:
+        yield Weakening(place, f"{_say(old)} → {_say(new)}")
+
+
+def _ceiling(place: str, old: float | None, new: float | None) -> Iterator[Weakening]:
+    if old is None:
+        return
+    if new is None:
+        yield Weakening(place, f"{_say(old)} was taken away")
+    elif new > old:
+        yield Weakening(place, f"{_say(old)} → {_say(new)}")
+
+
+def _same(place: str, old: Any, new: Any) -> Iterator[Weakening]:
+    if old != new:
+        yield Weakening(place, f"{_say(old)} → {_say(new)}")
+
+
+def _ranked(place: str, ranks: tuple[str, ...], old: str, new: str) -> Iterator[Weakening]:
+    known = old in ranks and new in ranks
+    if old != new and (not known or ranks.index(new) < ranks.index(old)):
+        yield Weakening(place, f"{old} → {new}")
+
+
+def _say(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

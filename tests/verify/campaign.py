@@ -1,0 +1,211 @@
+"""A small finished campaign without a model: real data files, real metrics, the real judge, real records on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner.canonical import digest_file, plain
+from runner.machine.file_digests import FileDigests
+from runner.metrics.measure import measure
+from runner.models.digest import digest_checkpoint
+from runner.plan.digests import policy_digest, recipe_digest
+from runner.record import codec, evidence, judgement, restore
+from runner.record.attempts import earlier_attempts
+from runner.record.model import SCHEMA, Record, StepRecord
+from runner.record.summary import summarise
+from runner.samples.sample import Completion, Fact, Sample
+from runner.spec.load import load_spec
+from runner.spec.model import Spec
+from runner.store import ssot
+from runner.store.sources import digest_dataset
+
+SPEC = """\
+apiVersion: lorarun/v1
+kind: Campaign
+metadata: {name: notes, title: 작은 캠페인}
+seed: 19
+limits: {memory: 4GB}
+models:
+  llama: {family: llama, path: data/models/tiny}
+datasets:
+  notes:
+    path: data/notes
+    splits: {train: train.jsonl, test: test.jsonl}
+    prompt: "요약: {text}"
+    reference: summary
+    facts: facts
+tunes:
+  llama-lora: {model: llama, dataset: notes, lora: {rank: 8, alpha: 16}, train: {learning_rate: 1e-3}}
+chains:
+  twice:
+    stages:
+      - {id: draft, model: llama, adapter: llama-lora, prompt: "초안: {text}"}
+      - {id: final, model: llama, adapter: llama-lora, prompt: "다듬기: {draft}"}
+evaluations:
+  summary:
+    subject: llama-lora
+    dataset: notes
+    split: test
+    metrics: [fact_recall, exact_match, rougeL, chrf, failure_rate, determinism]
+  chain:
+    subject: twice
+    dataset: notes
+    split: test
+    metrics: [chain_accuracy, information_retention]
+acceptance:
+  defaults: {min_samples: 10, resamples: 999}
+  targets:
+    - {id: llama_quality, metric: summary.fact_recall, min_improvement: 15%}
+  guards: {metrics: [summary.rougeL, summary.chrf], max_regression: 0}
+  limits:
+    - {metric: determinism, equals: 1.0}
+ssot_fields: {llama_quality: summary.fact_recall}
+scorecard:
+  name: Trinity Score
+  baseline: 258.3
+  target: 333.3
+  pillars: [{id: truth, name: 眞, points: 75, requires: [llama_quality]}]
+"""
+COUNT = 12
+PLACES = ("서울", "부산", "대구", "인천")
+PEAK_BYTES = 1_500_000_000
+SPEC_PATH = "specs/숫자.yaml"
+
+
+@dataclass
+class Project:
+    """A checkout with a spec, data, a model folder, and the records made in it."""
+
+    root: Path
+    good: int = 10  # samples that the tuned model answers rightly
+    names: list[str] = field(default_factory=list)  # ids of the records, in the order they were made
+
+    @property
+    def spec(self) -> Path:
+        return self.root / SPEC_PATH
+
+    def write_inputs(self) -> Project:
+        """Spec, data and a model folder that no engine will ever load."""
+        for folder in ("specs", "data/notes", "data/models/tiny", "ssot/records", "ssot/evidence"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        self.spec.write_text(SPEC, encoding="utf-8")
+        for split in ("train", "test"):
+            rows = [row(split, i) for i in range(COUNT)]
+            text = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
+            (self.root / f"data/notes/{split}.jsonl").write_text(text, encoding="utf-8")
+        (self.root / "data/models/tiny/config.json").write_text('{"model_type": "llama"}')
+        header = b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+        weights = len(header).to_bytes(8, "little") + header + bytes(4)
+        (self.root / "data/models/tiny/model.safetensors").write_bytes(weights)
+        return self
+
+    def edit_spec(self, old: str, new: str) -> None:
+        text = self.spec.read_text(encoding="utf-8")
+        assert old in text
+        self.spec.write_text(text.replace(old, new), encoding="utf-8")
+
+    def apply(self, run_id: str = "run-1", *, mode: str = "full") -> str:
+        """Measure, judge and record, as a run does; the record's id."""
+        record, rows = self.record(run_id, mode)
+        self.names.append(ssot.append(self.root, record, rows))
+        return self.names[-1]
+
+    def record(self, run_id: str = "run-1", mode: str = "full") -> tuple[Record, tuple[evidence.Row, ...]]:
+        """What `apply` appends."""
+        spec = load_spec(self.spec, self.root)
+        rows, values = self.rows(spec)
+        kept = evidence.collect(evidence.without_texts(rows) if mode == "digests" else rows)
+        steps = (step("tune/llama-lora", {"peak_bytes": PEAK_BYTES}), step("score/summary/after", {}))
+        measures = judgement.measures_of(spec, kept.rows, values)
+        quantities = judgement.quantities_of(measures, steps)
+        history = {s.id: s.record for s in ssot.records(self.root)}
+        attempts = earlier_attempts(history, recipe_digest(spec), {m.test_data for m in measures.values()})
+        verdict = judgement.verdict_of(spec, measures, quantities, attempts=attempts, failures=())
+        record = Record(
+            schema=SCHEMA,
+            kind="campaign",
+            campaign=spec.metadata.name,
+            run_id=run_id,
+            created="2026-02-01T10:00:00Z",
+            parents=(),
+            spec=spec.document,
+            spec_path=SPEC_PATH,
+            spec_digest=digest_file(self.spec),
+            recipe_digest=recipe_digest(spec),
+            policy_digest=policy_digest(spec),
+            seed=spec.seed,
+            environment={"mlx": "0.32.4"},
+            models={"llama": {"digest": digest_checkpoint(self.root / "data/models/tiny")}},
+            data={"notes": {"digest": digest_dataset(spec.datasets["notes"], self.root, FileDigests())}},
+            steps=steps,
+            measures=restore.plain_measures(measures),
+            quantities={k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()},
+            verdict=plain(verdict),
+            attempts=attempts,
+            evidence=kept.digest,
+            evidence_mode=mode,
+            summary=plain(summarise(spec.ssot_fields, measures, verdict)),
+        )
+        return record, kept.rows
+
+    def rows(self, spec: Spec) -> tuple[list[evidence.Row], dict[tuple[str, str, str], float]]:
+        """Evidence rows of both evaluations and arms, and every metric's aggregate."""
+        samples = [sample(i) for i in range(COUNT)]
+        rows, values = [], {}
+        for item in spec.evaluations.values():
+            rows += [evidence.sample_row(item.id, s) for s in samples]
+            for arm, good in (("before", COUNT // 3), ("after", self.good)):
+                answers = completions(samples, good)
+                rows += [evidence.completion_row(item.id, arm, c) for c in answers]
+                upstream = None
+                if item.subject == "twice":
+                    upstream = completions(samples, COUNT)
+                    main = [c for c in upstream if c.kind == "main"]
+                    rows += [evidence.completion_row(item.id, f"{arm}/draft", c, prompt="초안") for c in main]
+                for metric in item.metrics:
+                    scores = measure(metric.name, metric.options, samples, answers, upstream=upstream)
+                    values[(item.id, arm, metric.id)] = scores.value
+                    rows += evidence.score_rows(item.id, arm, scores)
+        return rows, values
+
+    def forge(self, name: str, rows: list[evidence.Row] | None = None, **changes: object) -> str:
+        """Change a record and its evidence and rewrite every digest, as somebody with an editor would; the new id."""
+        path = ssot.record_path(self.root, name)
+        record = codec.from_json(path.read_bytes())
+        if rows is not None:
+            kept = evidence.collect(rows)
+            ssot.evidence_path(self.root, record.evidence).unlink()
+            ssot.evidence_path(self.root, kept.digest).write_bytes(evidence.compress(kept.text))
+            changes["evidence"] = kept.digest
+        forged = replace(record, **changes)
+        path.unlink()
+        ssot.record_path(self.root, codec.record_id(forged)).write_bytes(codec.to_json(forged))
+        return codec.record_id(forged)
+
+    def stored(self, name: str) -> tuple[Record, list[evidence.Row]]:
+        """A record and its evidence, to be forged."""
+        record = codec.from_json(ssot.record_path(self.root, name).read_bytes())
+        return record, [dict(r) for r in ssot.read_evidence(self.root, record)]
+
+
+def row(split: str, i: int) -> dict[str, object]:
+    place = PLACES[i % len(PLACES)]
+    return {"id": f"{split}-{i:02}", "text": f"{place} 창고 {i}번 보고", "summary": f"{place} {i}", "facts": [place]}
+
+
+def sample(i: int) -> Sample:
+    place = PLACES[i % len(PLACES)]
+    return Sample(f"test-{i:02}", f"요약: {row('test', i)['text']}", f"{place} {i}", facts=(Fact(place),))
+
+
+def completions(samples: list[Sample], good: int) -> list[Completion]:
+    """Right answers for the first `good` samples; every answer repeats itself when asked again."""
+    texts = [s.reference if i < good else "모름" for i, s in enumerate(samples)]
+    main = [Completion(s.id, text, 2, prompt_tokens=5) for s, text in zip(samples, texts, strict=True)]
+    return main + [replace(c, run=1, kind="greedy") for c in main[:3]]
+
+
+def step(name: str, memory: dict[str, int]) -> StepRecord:
+    return StepRecord(name, name.partition("/")[0], "k" * 64, "run", (), {}, {}, {}, memory, 1.5)

@@ -1,0 +1,197 @@
+"""`--base`: history is only added to, and a lowered threshold is said and stops the gate."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from runner.errors import ExitCode, UsageError
+from runner.store import ssot
+from runner.verify.check import check
+from runner.verify.git import base_of
+from tests.verify.campaign import SPEC_PATH, Project
+
+
+def git(root, *arguments: str) -> str:
+    command = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(project: Project) -> None:
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "x")
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """A repository whose branch `main` holds two records; the checkout is a branch that has the same."""
+    made = Project(tmp_path / "repo")
+    made.root.mkdir()
+    git(made.root, "init", "-q", "-b", "main")
+    (made.root / ".gitattributes").write_text("ssot/** -text\n")
+    made.write_inputs()
+    made.apply("run-1")
+    made.apply("run-2")
+    commit(made)
+    git(made.root, "checkout", "-q", "-b", "change")
+    return made
+
+
+def said(project: Project, base: str = "main", status: tuple[str, ...] = ("failed", "weaker", "stale")):
+    report = check(project.root, str(project.spec), base=base)
+    return report.exit_code, [f.message for f in report.findings if f.status in status]
+
+
+def test_an_unchanged_and_an_extended_history_are_fine(project):
+    assert said(project) == (ExitCode.SUCCESS, [])
+    project.apply("run-3")
+    assert said(project) == (ExitCode.SUCCESS, [])
+
+
+def test_the_newest_record_taken_away_is_found_only_with_a_base(project):
+    name = project.names[-1]
+    ssot.record_path(project.root, name).unlink()
+    assert check(project.root, str(project.spec)).exit_code == ExitCode.SUCCESS
+    code, messages = said(project)
+    assert code == ExitCode.INTEGRITY
+    assert messages == [f"`ssot/records/{name}.json` is on main and was taken away"]
+
+
+def test_a_whole_history_rewritten_consistently_is_found_only_with_a_base(project):
+    for folder in (ssot.RECORDS, ssot.EVIDENCE):
+        shutil.rmtree(project.root / folder)
+        (project.root / folder).mkdir()
+    project.good = 12
+    project.apply("run-1")
+    assert check(project.root, str(project.spec)).exit_code == ExitCode.SUCCESS
+    code, messages = said(project)
+    assert code == ExitCode.INTEGRITY
+    assert len(messages) == 3
+
+
+def test_evidence_of_the_base_that_was_changed_is_found(project):
+    path = next((project.root / ssot.EVIDENCE).glob("*.gz"))
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    code, messages = said(project)
+    assert code == ExitCode.INTEGRITY
+    assert any("is not what main has" in m for m in messages)
+
+
+def test_a_link_in_place_of_a_base_file_is_not_followed(project):
+    path = next((project.root / ssot.EVIDENCE).glob("*.gz"))
+    copy = project.root / "copy.gz"
+    path.rename(copy)
+    path.symlink_to(copy)
+    assert said(project)[0] == ExitCode.INTEGRITY
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("min_improvement: 15%", "min_improvement: 5%", "targets[llama_quality].min_improvement: 0.15 → 0.05"),
+        ("min_samples: 10", "min_samples: 5", "targets[llama_quality].min_samples: 10 → 5"),
+        ("memory: 4GB", "memory: 5GB", "limits.memory: 4000000000 → 5000000000"),
+        ("[summary.rougeL, summary.chrf]", "[summary.chrf]", "`summary.rougeL` is no longer guarded"),
+        ("max_regression: 0", "max_regression: 5%", "acceptance.guards.max_regression: 0 → 0.05"),
+        ("    - {metric: determinism, equals: 1.0}", "    []", "the limit was taken away"),
+    ],
+)
+def test_a_lowered_threshold_is_exit_6(project, old, new, place):
+    project.edit_spec(old, new)
+    project.apply("run-3")
+    code, messages = said(project)
+    assert code == ExitCode.GATE_FAIL
+    assert place in messages[0]
+    assert "weaker than on main" in messages[0]
+
+
+def test_a_raised_threshold_is_fine(project):
+    project.edit_spec("min_improvement: 15%", "min_improvement: 20%")
+    project.edit_spec("memory: 4GB", "memory: 3GB")
+    project.apply("run-3")
+    assert said(project) == (ExitCode.SUCCESS, [])
+
+
+def test_a_spec_that_moved_is_compared_by_its_campaigns_name(project):
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    project.spec.rename(project.root / "specs" / "moved.yaml")
+    base = base_of(project.root, "main")
+    assert base.text("specs/moved.yaml") is None
+    assert "min_improvement: 15%" in base.text(SPEC_PATH)
+
+
+def test_thresholds_and_forged_figures_together_are_an_integrity_failure(project):
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    name = project.apply("run-3")
+    record, _ = project.stored(name)
+    project.forge(name, summary={**record.summary, "llama_quality_after": 0.99})
+    assert said(project)[0] == ExitCode.INTEGRITY
+
+
+def test_two_branches_that_each_appended_merge_and_verify(project):
+    project.apply("run-change")
+    commit(project)
+    git(project.root, "checkout", "-q", "main")
+    project.good = 12
+    project.apply("run-main")
+    commit(project)
+    git(project.root, "merge", "-q", "change", "-m", "merged")
+    stored = ssot.records(project.root)
+    assert {s.record.run_id for s in stored} == {"run-1", "run-2", "run-change", "run-main"}
+    assert len(ssot.heads(stored)) == 2
+    assert said(project, "main~1") == (ExitCode.SUCCESS, [])
+    assert said(project, "change") == (ExitCode.SUCCESS, [])
+
+
+def test_a_checkout_that_converts_line_ends_leaves_records_as_they_are(project, tmp_path):
+    project.apply("run-3")
+    commit(project)
+    clone = tmp_path / "clone"
+    git(tmp_path, "-c", "core.autocrlf=true", "clone", "-q", str(project.root), str(clone))
+    git(clone, "config", "core.autocrlf", "true")
+    assert b"\r\n" in (clone / SPEC_PATH).read_bytes()
+    other = Project(clone)
+    report = check(clone, str(other.spec), base="origin/main")
+    assert [f for f in report.findings if f.id in ("record", "evidence", "history") and f.status != "ok"] == []
+    assert report.verdict.status == "PASS"
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "", "-x", "--upload-pack=touch", "main\0", "HEAD:ssot", "main..change"])
+def test_a_base_that_is_no_commit_is_a_usage_error(project, ref):
+    with pytest.raises(UsageError):
+        check(project.root, str(project.spec), base=ref)
+
+
+def test_a_base_outside_of_a_repository_is_a_usage_error(tmp_path):
+    made = Project(tmp_path).write_inputs()
+    made.apply()
+    with pytest.raises(UsageError):
+        check(made.root, str(made.spec), base="main")
+
+
+def test_a_project_in_a_folder_of_a_repository_is_compared_below_it(tmp_path):
+    git(tmp_path, "init", "-q", "-b", "main")
+    made = Project(tmp_path / "모델" / "tuning")
+    made.root.mkdir(parents=True)
+    made.write_inputs()
+    made.apply()
+    commit(made)
+    assert said(made, "main") == (ExitCode.SUCCESS, [])
+    ssot.record_path(made.root, made.names[0]).unlink()
+    made.apply("other")
+    assert said(made, "main")[0] == ExitCode.INTEGRITY
+
+
+def test_looks_at_the_test_data_that_are_on_the_base_and_not_counted_are_said(project):
+    """A record forked off before another recipe was tried on main does not know of that look."""
+    git(project.root, "checkout", "-q", "main")
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 3e-3")
+    project.apply("run-main")
+    commit(project)
+    git(project.root, "checkout", "-q", "change")
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
+    project.apply("run-change")
+    commit(project)
+    git(project.root, "merge", "-q", "main", "-m", "merged", "-X", "ours")
+    report = check(project.root, project.names[-1], base="main")
+    assert any("1 earlier look at the same test data" in f.message for f in report.findings if f.status == "note")

@@ -1,0 +1,177 @@
+"""What somebody with an editor can do to records and evidence, and how each of it is found out."""
+
+import dataclasses
+
+import pytest
+
+from runner.errors import ExitCode, IntegrityError, LorarunError
+from runner.store import ssot
+from runner.verify.check import check
+from tests.verify.campaign import Project
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    made = Project(tmp_path, good=4).write_inputs()
+    made.apply()
+    return made
+
+
+def outcome(project: Project, target: str | None = None) -> tuple[int, str]:
+    """The exit code of a check, and everything that it says against the record."""
+    try:
+        report = check(project.root, target or str(project.spec))
+    except LorarunError as error:
+        return int(error.exit_code), error.message
+    return int(report.exit_code), "\n".join(f.message for f in report.findings if f.status not in ("ok", "note"))
+
+
+def test_before_anything_is_touched_the_record_says_fail(project):
+    assert outcome(project) == (ExitCode.GATE_FAIL, "")
+
+
+def test_an_edited_figure_in_a_record(project):
+    path = ssot.record_path(project.root, project.names[0])
+    path.write_bytes(path.read_bytes().replace(b'"FAIL"', b'"PASS"'))
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "does not have the digest that its name says" in said
+
+
+def test_a_verdict_rewritten_with_its_digest(project):
+    record, _ = project.stored(project.names[0])
+    project.forge(project.names[0], verdict={**record.verdict, "status": "PASS"})
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "the record says PASS, recomputed FAIL" in said
+
+
+def test_a_check_inside_the_verdict_rewritten_with_its_digest(project):
+    record, _ = project.stored(project.names[0])
+    checks = [{**c, "status": "pass", "after": 0.99} for c in record.verdict["checks"]]
+    project.forge(project.names[0], verdict={**record.verdict, "checks": checks})
+    assert "`checks[0].after`" in outcome(project)[1]
+
+
+def test_a_measure_rewritten_with_its_digest(project):
+    record, _ = project.stored(project.names[0])
+    measures = {**record.measures}
+    measures["summary.fact_recall"] = {**measures["summary.fact_recall"], "after": {"value": 1.0, "n": 12}}
+    project.forge(project.names[0], measures=measures)
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "its completions give" in said
+
+
+def test_a_summary_field_rewritten_with_its_digest(project):
+    record, _ = project.stored(project.names[0])
+    project.forge(project.names[0], summary={**record.summary, "llama_quality_after": 0.99})
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "`llama_quality_after` is 0.3333333333333333, recorded 0.99" in said
+
+
+def test_one_completion_changed_and_every_digest_rewritten(project):
+    _, rows = project.stored(project.names[0])
+    wrong = next(r for r in rows if r["kind"] == "completion" and r["arm"] == "after" and r["text"] == "모름")
+    wrong["text"] = next(r for r in rows if r["kind"] == "sample" and r["sample"] == wrong["sample"])["reference"]
+    project.forge(project.names[0], rows)
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "its completions give" in said
+
+
+def test_one_score_changed_and_every_digest_rewritten(project):
+    _, rows = project.stored(project.names[0])
+    one = next(r for r in rows if r["kind"] == "score" and r["arm"] == "after" and r["value"] == 0.0)
+    one["value"] = 1.0
+    project.forge(project.names[0], rows)
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert f"sample `{one['sample']}` is scored 1, its completion gives 0" in said
+
+
+def test_scores_without_completions(project):
+    _, rows = project.stored(project.names[0])
+    project.forge(project.names[0], [r for r in rows if r["kind"] != "completion"])
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "answer" in said or "completion" in said
+
+
+def test_texts_taken_out_and_the_mode_kept(project):
+    from runner.record.evidence import without_texts
+
+    _, rows = project.stored(project.names[0])
+    project.forge(project.names[0], without_texts(rows))
+    assert outcome(project)[0] == ExitCode.INTEGRITY
+
+
+def test_a_score_row_of_a_metric_that_the_spec_does_not_have(project):
+    _, rows = project.stored(project.names[0])
+    one = next(r for r in rows if r["kind"] == "score")
+    project.forge(project.names[0], [*rows, {**one, "metric": "luck"}])
+    assert "the spec does not measure" in outcome(project)[1]
+
+
+def test_the_spec_inside_the_record_made_lenient(project):
+    record, _ = project.stored(project.names[0])
+    spec = {**record.spec, "acceptance": {**record.spec["acceptance"], "targets": []}}
+    project.forge(project.names[0], spec=spec)
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "does not have the digests" in said
+
+
+def test_memory_peaks_lowered_in_the_steps(project):
+    record, _ = project.stored(project.names[0])
+    steps = tuple(dataclasses.replace(s, memory={"peak_bytes": 1}) for s in record.steps)
+    project.forge(project.names[0], steps=steps)
+    assert "`memory.peak.value`" in outcome(project)[1]
+
+
+def test_attempts_left_out_of_a_later_record(project):
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
+    name = project.apply("run-2")
+    record, _ = project.stored(name)
+    project.forge(name, attempts=dict.fromkeys(record.attempts, ()))
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "other attempts" in said
+
+
+def test_a_record_taken_out_of_the_middle(project):
+    project.apply("run-2")
+    ssot.record_path(project.root, project.names[0]).unlink()
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert f"parent `{project.names[0]}` is missing" in said
+
+
+def test_evidence_taken_away_or_swapped(project):
+    record, _ = project.stored(project.names[0])
+    path = ssot.evidence_path(project.root, record.evidence)
+    data = path.read_bytes()
+    path.write_bytes(data[:-4])
+    assert outcome(project)[0] == ExitCode.INTEGRITY
+    path.unlink()
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "no such file" in said
+
+
+def test_a_checkout_that_converted_line_ends_is_found_out(project):
+    """A record holds no line end that git could convert; one that grew a line end is not the recorded one."""
+    path = ssot.record_path(project.root, project.names[0])
+    assert b"\n" not in path.read_bytes()
+    path.write_bytes(path.read_bytes() + b"\r\n")
+    with pytest.raises(IntegrityError, match="digest that its name says"):
+        check(project.root, str(project.spec))
+
+
+def test_a_record_replaced_by_a_link_out_of_the_project(project, tmp_path_factory):
+    path = ssot.record_path(project.root, project.names[0])
+    outside = tmp_path_factory.mktemp("outside") / "record.json"
+    path.rename(outside)
+    path.symlink_to(outside)
+    assert outcome(project)[0] == ExitCode.INTEGRITY
