@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner.canonical import plain
+from runner.metrics.table import METRICS
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, chain_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
@@ -17,6 +18,7 @@ from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, Tun
 UPSTREAM = "upstream."
 COMPLETIONS, ADAPTER = "completions.jsonl", "adapters.safetensors"
 REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
+FED = tuple(m.name for m in METRICS.values() if "upstream" in m.needs)  # metrics that need the first stage's answers
 
 
 def build_steps(spec: Spec, *, choices: Mapping[str, Choice] | None = None) -> tuple[Step, ...]:
@@ -190,7 +192,9 @@ class _Builder:
         ]
         if chain_of(self.spec, evaluation):
             needs += [Need("upstream", n.step, n.file) for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
-        metrics = [plain(m) for m in evaluation.metrics if arm.is_main or m.name not in REPEATING]
+        # the reference in place of the first stage leaves nothing upstream to compare with
+        unasked = {*REPEATING, *(FED if needs[-1].role != "upstream" else ())} if not arm.is_main else set()
+        metrics = [plain(m) for m in evaluation.metrics if m.name not in unasked]
         self.add(
             Step(
                 id=f"score/{evaluation.id}/{arm.id.replace('>', ',')}",

@@ -5,7 +5,7 @@ import itertools
 
 from runner.plan.build import build_steps
 from runner.plan.model import Step
-from runner.spec.model import ModelSpec, Spec
+from runner.spec.model import MetricSpec, ModelSpec, Spec
 
 
 def steps(spec: Spec) -> dict[str, Step]:
@@ -49,6 +49,20 @@ def test_a_reference_stage_is_not_run(spec: Spec) -> None:
     step = steps(spec)["generate/documents.test/reference,llama+chain-lora"]
     assert step.params["references"] == {"analysis": "analysis"}
     assert not any(n.role.startswith("upstream") for n in step.needs)
+
+
+def test_a_reference_stage_is_not_asked_what_was_kept_of_its_answers(spec: Spec) -> None:
+    chain = spec.evaluations["chain"]
+    metrics = (*chain.metrics, MetricSpec("information_retention"))
+    asked = dataclasses.replace(
+        spec, evaluations=spec.evaluations | {"chain": dataclasses.replace(chain, metrics=metrics)}
+    )
+    names = {
+        i: [m["name"] for m in s.params["metrics"]] for i, s in steps(asked).items() if i.startswith("score/chain/")
+    }
+    with_retention = {i for i, found in names.items() if "information_retention" in found}
+    assert "score/chain/after" in with_retention
+    assert with_retention == {i for i in names if "/reference," not in i} != set(names)
 
 
 def test_only_the_first_stage_sees_the_images(spec: Spec) -> None:
