@@ -18,6 +18,7 @@ PROBES: dict[str, str] = {
     "memory": "runner.doctor.memory:probe",
     "disk": "runner.doctor.disk:probe",
     "filesystem": "runner.doctor.filesystem:probe",
+    "locks": "runner.doctor.locks:probe",
     "hub": "runner.doctor.hub:probe",
     "power": "runner.doctor.power:probe",
     "display": "runner.doctor.display:probe",

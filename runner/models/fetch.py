@@ -9,8 +9,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import runner
 from runner.errors import InvalidError, LorarunError, ResourceError
 from runner.models.facts import differences, facts_of_folder, shipped_facts
 from runner.models.locate import Checkpoint, hub_cache, is_hub_id
@@ -60,8 +62,12 @@ def fetch(model: ModelSpec, *, commit: str = "", on_event: OnEvent | None = None
 
 def _run_child(model: ModelSpec, revision: str, on_event: OnEvent) -> None:
     command = [sys.executable, "-m", "runner.models.download", model.path, revision, str(hub_cache())]
+    source = str(Path(runner.__file__).parents[1])  # where this very package lies, whatever the working directory
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
     last: dict[str, Any] = {}
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, encoding="utf-8"
+    ) as child:
         try:
             for line in child.stdout or ():
                 last = json.loads(line)

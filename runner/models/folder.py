@@ -49,7 +49,7 @@ def entries(folder: Path) -> tuple[Entry, ...]:
 def scan(folder: Path) -> tuple[tuple[Entry, ...], tuple[Diagnostic, ...]]:
     """As `entries`, with what is wrong as values."""
     if not folder.is_dir():
-        return (), (finding("E701", folder, "is not a folder"),)
+        return (), (finding("E751", folder, "is not a folder"),)
     blobs = _blobs_of(folder)
     found: list[Entry] = []
     findings: list[Diagnostic] = []
@@ -91,7 +91,7 @@ def _names(folder: Path, findings: list[Diagnostic]) -> Iterator[str]:
                 count += 1
                 name = f"{prefix}{item.name}"
                 if count > MAX_FILES or name.count("/") >= MAX_DEPTH:
-                    findings.append(finding("E708", folder, f"holds more than {MAX_FILES} files or nests too deep"))
+                    findings.append(finding("E758", folder, f"holds more than {MAX_FILES} files or nests too deep"))
                     return
                 if item.is_dir(follow_symlinks=False):
                     todo.append(f"{name}/")
@@ -105,11 +105,11 @@ def _entry(folder: Path, name: str, blobs: Path | None) -> Entry | Diagnostic:
         try:
             real = path.resolve(strict=True)
         except (OSError, RuntimeError):
-            return finding("E705", path, "is a symbolic link that leads nowhere", help="fetch the checkpoint again")
+            return finding("E755", path, "is a symbolic link that leads nowhere", help="fetch the checkpoint again")
         if blobs is None or not (real.parent == blobs or _is_shared(real, blobs)):
-            return finding("E705", path, "is a symbolic link that leaves the checkpoint", help="copy the file there")
+            return finding("E755", path, "is a symbolic link that leaves the checkpoint", help="copy the file there")
         path = real
     status = path.stat(follow_symlinks=False)
     if not stat.S_ISREG(status.st_mode):
-        return finding("E708", path, "is not a regular file")
+        return finding("E758", path, "is not a regular file")
     return Entry(name=name, path=path, bytes=status.st_size)

@@ -55,16 +55,16 @@ def vet_checkpoint(folder: Path) -> tuple[Diagnostic, ...]:
 
 def _vet_names(folder: Path, files: tuple[Entry, ...]) -> Iterator[Diagnostic]:
     if "config.json" not in {e.name for e in files}:
-        yield finding("E701", folder, "has no config.json", help="name the folder that holds config.json")
+        yield finding("E751", folder, "has no config.json", help="name the folder that holds config.json")
     if not any(e.suffix == ".safetensors" and "/" not in e.name for e in files):
-        yield finding("E701", folder, "has no weights (*.safetensors)", help="fetch the checkpoint completely")
+        yield finding("E751", folder, "has no weights (*.safetensors)", help="fetch the checkpoint completely")
     for entry in files:
         path = folder / entry.name
         if entry.suffix in CODE_SUFFIXES:
-            yield finding("E703", path, "is code, and a checkpoint may bring none", help="remove the file")
+            yield finding("E753", path, "is code, and a checkpoint may bring none", help="remove the file")
         elif entry.suffix in FOREIGN_WEIGHTS:
             yield finding(
-                "E704", path, f"is in the format `{entry.suffix}`, only safetensors are loaded", help="remove the file"
+                "E754", path, f"is in the format `{entry.suffix}`, only safetensors are loaded", help="remove the file"
             )
 
 
@@ -76,7 +76,7 @@ def _vet_texts(folder: Path, files: tuple[Entry, ...]) -> Iterator[Diagnostic]:
         is_large = entry.name in _LARGE_FILES or entry.name.endswith(".index.json")
         limit = MAX_TOKENIZER_BYTES if is_large else MAX_CONFIG_BYTES
         if entry.bytes > limit:
-            yield finding("E702", path, f"has {entry.bytes:,} bytes, the most is {limit:,}")
+            yield finding("E752", path, f"has {entry.bytes:,} bytes, the most is {limit:,}")
         elif entry.suffix == ".json" and not is_large:
             yield from _vet_config(path, entry)
 
@@ -86,17 +86,17 @@ def _vet_config(path: Path, entry: Entry) -> Iterator[Diagnostic]:
         value = json.loads(entry.path.read_bytes().decode("utf-8-sig"))
         pairs = list(_pairs(value))
     except (ValueError, RecursionError) as error:
-        yield finding("E702", path, f"is not JSON: {str(error)[:200]}")
+        yield finding("E752", path, f"is not JSON: {str(error)[:200]}")
         return
     if entry.name == "config.json" and not isinstance(value, dict):
-        yield finding("E702", path, "is not a JSON object")
+        yield finding("E752", path, "is not a JSON object")
     for key, item in pairs:
         if key in CODE_KEYS and item not in (None, False):
-            yield finding("E703", path, f"`{key}` asks to run code that the checkpoint brings", help=f"remove `{key}`")
+            yield finding("E753", path, f"`{key}` asks to run code that the checkpoint brings", help=f"remove `{key}`")
         elif key in MODULE_KEYS and item is not None and not re.fullmatch(r"[A-Za-z0-9_\-]{1,80}", str(item)):
-            yield finding("E703", path, f"`{key}` is not a plain name")
+            yield finding("E753", path, f"`{key}` is not a plain name")
         elif key in LARGEST and entry.name == "config.json" and not _is_size(item, LARGEST[key]):
-            yield finding("E709", path, f"`{key}` is {_shown(item)}, it must be from 1 to {LARGEST[key]:,}")
+            yield finding("E759", path, f"`{key}` is {_shown(item)}, it must be from 1 to {LARGEST[key]:,}")
 
 
 def _pairs(value: Any) -> Iterator[tuple[str, Any]]:
@@ -128,13 +128,13 @@ def _vet_weights(folder: Path, files: tuple[Entry, ...]) -> Iterator[Diagnostic]
             tensors = read_header(entry.path)
         except InvalidError as error:
             message = error.message.replace(str(entry.path), entry.name)
-            yield finding("E706", folder / entry.name, message, help="fetch the file again")
+            yield finding("E756", folder / entry.name, message, help="fetch the file again")
             continue
         if not tensors:
-            yield finding("E706", folder / entry.name, "holds no tensor")
+            yield finding("E756", folder / entry.name, "holds no tensor")
         for name in (t.name for t in tensors if "/" not in entry.name):
             if name in owner:
-                yield finding("E706", folder / entry.name, f"tensor `{name[:200]}` is in `{owner[name]}` as well")
+                yield finding("E756", folder / entry.name, f"tensor `{name[:200]}` is in `{owner[name]}` as well")
             owner[name] = entry.name
     for entry in files:
         if entry.name.endswith(".safetensors.index.json"):
@@ -146,14 +146,14 @@ def _vet_index(path: Path, entry: Entry, owner: dict[str, str]) -> Iterator[Diag
         weight_map = json.loads(entry.path.read_bytes().decode())["weight_map"]
         places = {str(name): str(file) for name, file in weight_map.items()}
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-        yield finding("E707", path, "is not an index of weights (`weight_map` is missing or no object)")
+        yield finding("E757", path, "is not an index of weights (`weight_map` is missing or no object)")
         return
     for file in sorted(set(places.values())):
         if "/" in file or "\\" in file or file.startswith("."):
-            yield finding("E707", path, f"points outside the folder: {_shown(file)}")
+            yield finding("E757", path, f"points outside the folder: {_shown(file)}")
     wrong = sorted(name for name, file in places.items() if owner.get(name) != file)
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         yield finding(
-            "E707", path, f"tensor {_shown(wrong[0])}{more} is not where the index says", help="fetch it again"
+            "E757", path, f"tensor {_shown(wrong[0])}{more} is not where the index says", help="fetch it again"
         )

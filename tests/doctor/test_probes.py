@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from runner.cli.doctor import doctor
-from runner.doctor import blas, display, filesystem, hub, versions
+from runner.doctor import blas, display, filesystem, hub, locks, versions
 from runner.doctor.finding import LEVELS, Finding
 from runner.doctor.table import PROBES, examine, load
 from runner.machine.blas import CHOICE_VARIABLE, Blas, find
+from runner.run.lock import project_lock
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 
@@ -103,6 +104,13 @@ def test_a_project_in_a_synchronized_folder_is_warned_of(tmp_path: Path) -> None
     root = tmp_path / "Dropbox (가족)"
     root.mkdir()
     assert "filesystem.synced" in {f.id for f in filesystem.probe(root)}
+
+
+def test_a_project_that_a_run_holds_is_said_to_be_held(tmp_path: Path) -> None:
+    assert locks.probe(tmp_path)[0].level == "ok"
+    with project_lock(tmp_path):
+        assert locks.probe(tmp_path)[0].level == "note"
+    assert locks.probe(tmp_path)[0].level == "ok"
 
 
 def access(findings: tuple[Finding, ...]) -> Finding:

@@ -130,7 +130,7 @@ def test_a_hostile_config_is_fetched_and_refused(served: Hub, checkpoint: Path) 
     (checkpoint / "config.json").write_text(json.dumps({**config, "model_file": "modeling.py"}), encoding="utf-8")
     with pytest.raises(InvalidError) as error:
         fetch(MODEL)
-    assert [d.code for d in error.value.diagnostics] == ["E703"]
+    assert [d.code for d in error.value.diagnostics] == ["E753"]
 
 
 def test_offline_by_choice_asks_nobody(served: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

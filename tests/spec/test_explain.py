@@ -6,8 +6,8 @@ from runner.spec.explain import page, pages
 from tests.spec.specs import ROOT
 
 
-def test_every_code_of_the_spec_has_a_page_and_every_page_a_code():
-    text = "".join(p.read_text() for p in (ROOT / "runner" / "spec").glob("*.py"))
+def test_every_code_of_specs_and_checkpoints_has_a_page_and_every_page_a_code():
+    text = "".join(p.read_text() for room in ("spec", "models") for p in (ROOT / "runner" / room).glob("*.py"))
     assert set(re.findall(r'"([EW]\d{3})"', text)) == set(pages())
 
 

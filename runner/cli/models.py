@@ -1,0 +1,101 @@
+"""`lorarun lock` and `lorarun fetch`: what a spec leaves open, and what is not on this machine yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.project import find_root
+from runner.errors import ExitCode
+from runner.report.hostile import one_line
+from runner.spec.load import load_spec
+from runner.spec.model import ModelSpec
+
+SPEC = click.argument("spec", type=click.Path(path_type=Path))
+
+
+@click.command()
+@SPEC
+@click.option(
+    "--check", "only_check", is_flag=True, help="Write nothing; exit 4 where the lock and this machine differ."
+)
+def lock(spec: Path, only_check: bool) -> int:
+    """Pin what SPEC leaves open in a file beside it: specs/demo.yaml → specs/demo.lock.
+
+    It holds the commits of hub models, the digests of weights and data, and the environment class. Keep it in git:
+    who has the same lock has the same inputs. A model that is not on this machine is locked by name only; `lorarun
+    fetch` brings it.
+    """
+    from runner.models.lock import compare, lock_path, read_lock, write_lock
+    from runner.run.lockfile import settled
+
+    root = find_root(spec)
+    loaded = load_spec(spec, root)
+    path = root / lock_path(loaded.path)
+    old = read_lock(path)
+    new = settled(loaded, root, locked=old)
+    differences = compare(old, new) if old else ()
+    for difference in differences:
+        click.echo(one_line(difference))
+    for name, model in new.models.items():
+        if not model.digest:
+            click.echo(f"models.{name}: `{one_line(model.path)}` is not on this machine, so its weights are not pinned")
+    if only_check:
+        missing = old is None
+        click.echo(f"{one_line(path.name)}: {'missing' if missing else f'{len(differences)} differences'}", err=True)
+        return int(ExitCode.CHANGED if missing or differences else ExitCode.SUCCESS)
+    if old != new:
+        write_lock(path, new)
+    click.echo(f"{one_line(path.relative_to(root))} {'written' if old != new else 'is up to date'}", err=True)
+    return int(ExitCode.SUCCESS)
+
+
+@click.command()
+@SPEC
+@click.option("--update", is_flag=True, help="Take the revision's newest commit, whatever is locked.")
+def fetch(spec: Path, update: bool) -> int:
+    """Bring the hub models of SPEC to this machine, into the Hugging Face cache.
+
+    Only what the packages read comes; a fetch that was ended goes on where it stopped; every file is compared with the
+    hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
+    """
+    from runner.models.locate import find_checkpoint, is_hub_id
+    from runner.models.lock import lock_path, read_lock
+    from runner.run.lockfile import pinned_commit
+
+    root = find_root(spec)
+    loaded = load_spec(spec, root)
+    locked = None if update else read_lock(root / lock_path(loaded.path))
+    for model in loaded.models.values():
+        commit = pinned_commit(model, locked)
+        found = None if update else find_checkpoint(model, root, commit=commit)
+        if found is not None or not is_hub_id(model.path):
+            click.echo(f"{model.id}: here ({one_line(found.folder if found else model.path)})")
+        else:
+            _fetch(model, commit)
+    click.echo(f"next: lorarun lock {one_line(spec)}", err=True)
+    return int(ExitCode.SUCCESS)
+
+
+def _fetch(model: ModelSpec, commit: str) -> None:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    from runner.models.fetch import fetch as bring
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(event: dict[str, Any]) -> None:
+            if event["event"] == "progress":
+                name = str(event["file"])
+                task = tasks.setdefault(name, progress.add_task(one_line(name), total=None) if name not in tasks else 0)
+                progress.update(task, completed=event["done"], total=event["total"])
+
+        fetched = bring(model, commit=commit, on_event=show)
+    click.echo(f"{model.id}: fetched commit {fetched.checkpoint.commit} into {one_line(fetched.checkpoint.folder)}")
+    for difference in fetched.differences:
+        click.echo(f"warning: {model.id}: shipped facts differ: {one_line(difference)}", err=True)
