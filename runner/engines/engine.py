@@ -16,7 +16,7 @@ from mlx import nn
 
 from runner.canonical import digest_value
 from runner.engines import state
-from runner.engines.adapters import read_config, read_weights, write_adapter
+from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
 from runner.engines.loop import Loop, Outcome
@@ -112,6 +112,7 @@ class MlxEngine(ABC):
         attached = self.attach(request.lora, seed=request.seed, stream=request.stream)
         try:
             if request.start_adapter is not None:
+                check_same_form(read_config(request.start_adapter), attached.config)
                 load_into(self.model, read_weights(request.start_adapter))
             start = digest_arrays(trainable(self.model))
             chosen = self.choose_path(request, (*train, *valid))

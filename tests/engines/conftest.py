@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,10 +20,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 from runner.engines.device import activate_blas
 from runner.machine import blas
 
-if (found := blas.find()) is not None and "LORARUN_BLAS" not in os.environ:
-    os.environ["LORARUN_BLAS"] = found.path
-activate_blas()
-os.environ["LORARUN_BLAS"] = "none"  # it is loaded; nobody asks again in this process
+if (found := blas.find()) is not None and "mlx.core" not in sys.modules:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LORARUN_BLAS", found.path)
+        activate_blas()
 
 mx = pytest.importorskip("mlx.core", reason="the MLX packages are not installed")
 
@@ -170,6 +173,50 @@ def build_llama(out: Path, *, layers: int = 3) -> Path:
     return out
 
 
+def build_text(out: Path, model_type: str) -> Path:
+    """Another text architecture of mlx-lm, with Llama's tokenizer."""
+    tokenizer = llama_tokenizer(out)
+    config = {
+        "model_type": model_type,
+        "hidden_size": 64,
+        "num_hidden_layers": 2,
+        "intermediate_size": 128,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "rms_norm_eps": 1e-6,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "max_position_embeddings": 2048,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": True,
+        "eos_token_id": tokenizer.token_to_id("<|eot_id|>"),
+    }
+    module = importlib.import_module(f"mlx_lm.models.{model_type}")
+    mx.random.seed(2)
+    save_model(out, module.Model(module.ModelArgs.from_dict(config)), config)
+    return out
+
+
+def quantized_copy(folder: Path, out: Path, bits: int) -> Path:
+    """A checkpoint whose linear and embedding layers of the language model are packed in groups of 32."""
+    shutil.copytree(folder, out)
+    weights = mx.load(str(folder / "model.safetensors"))
+    packed = {}
+    for name, weight in weights.items():
+        if weight.ndim == 2 and not name.startswith("vision_tower"):
+            stem = name.removesuffix(".weight")
+            parts = mx.quantize(weight, group_size=32, bits=bits)
+            packed |= {
+                f"{stem}.{part}": value for part, value in zip(("weight", "scales", "biases"), parts, strict=True)
+            }
+        else:
+            packed[name] = weight
+    mx.save_safetensors(str(out / "model.safetensors"), packed, metadata={"format": "mlx"})
+    config = json.loads((out / "config.json").read_text())
+    (out / "config.json").write_text(json.dumps(config | {"quantization": {"group_size": 32, "bits": bits}}))
+    return out
+
+
 def build_qwen(out: Path) -> Path:
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>"]
     special += ["<|image_pad|>", "<|video_pad|>"]
@@ -232,6 +279,16 @@ def build_qwen(out: Path) -> Path:
     }
     (out / "preprocessor_config.json").write_text(json.dumps(preprocessor))
     return out
+
+
+@pytest.fixture(scope="session")
+def text_model():
+    return build_text
+
+
+@pytest.fixture(scope="session")
+def quantized():
+    return quantized_copy
 
 
 @pytest.fixture(scope="session")

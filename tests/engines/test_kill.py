@@ -1,0 +1,135 @@
+"""Killed at any moment, resumed, and equal to the run that was never killed, bit for bit."""
+
+import json
+import os
+import pickle
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.errors import IntegrityError, InterruptedRunError
+from runner.machine import blas
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """
+import pickle, sys
+from pathlib import Path
+from runner.engines.table import open_engine
+from runner.engines.protocol import TuneRequest
+from runner.spec.model import LoraSpec, TrainSpec
+
+def say(*words):
+    print(*words, flush=True)
+
+jobs, out = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
+for name, (folder, train, valid, root) in jobs.items():
+    if (out / name).exists():
+        continue
+    engine = open_engine(folder, family=name)
+    spec = TrainSpec(learning_rate=1e-2, epochs=2, batch_size=3, save_every=1, eval_every=2, best="loss")
+    request = TuneRequest(train, valid, LoraSpec(rank=4, dropout=0.2), spec, 3, "tune/" + name, root,
+                          out / (name + ".checkpoint"), 2, False)
+    say("begin", name)
+    result = engine.tune(request, out / (name + ".part"), on_event=lambda e: say(e["event"], e["done"]),
+                         should_stop=lambda: False)
+    (out / name).write_text(result.adapter_digest)
+    say("end", name, result.resumed_from_update)
+"""
+
+
+@pytest.fixture(scope="module")
+def jobs(llama_folder, qwen_folder, data_folder, text_samples, image_samples, tmp_path_factory):
+    texts, images = text_samples(10), image_samples(data_folder, 10, seed=3)
+    path = tmp_path_factory.mktemp("kill") / "jobs.pickle"
+    made = {"llama": (llama_folder, texts[:8], texts[8:], data_folder)}
+    made["qwen3_vl"] = (qwen_folder, images[:8], images[8:], data_folder)
+    path.write_bytes(pickle.dumps(made))
+    return path
+
+
+def start(jobs, out, **more):
+    out.mkdir(exist_ok=True)
+    environment = os.environ | blas.child_environment(blas.find()) | more
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(jobs), str(out)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(jobs, out, **more):
+    process = start(jobs, out, **more)
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    return {name: (out / name).read_text() for name in ("llama", "qwen3_vl")}, printed
+
+
+def kill_once(jobs, out, rng):
+    """Kill the child a random moment after a random line of its."""
+    process = start(jobs, out)
+    lines = rng.randint(1, 12)
+    for _ in range(lines):
+        if not process.stdout.readline():
+            break
+    try:
+        process.wait(timeout=rng.random() * 0.03)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def whole(jobs, tmp_path_factory):
+    return finish(jobs, tmp_path_factory.mktemp("whole"))[0]
+
+
+def killed(jobs, out, rng, times):
+    for _ in range(times):
+        kill_once(jobs, out, rng)
+    return finish(jobs, out)
+
+
+def test_a_killed_training_ends_with_the_tensors_of_one_that_was_not(jobs, whole, tmp_path):
+    digests, _ = killed(jobs, tmp_path / "out", random.Random(5), 3)
+    assert digests == whole
+    assert not list((tmp_path / "out").glob("*.checkpoint"))
+
+
+def test_another_hash_seed_and_folder_give_the_same_tensors(jobs, whole, tmp_path):
+    digests, _ = finish(jobs, tmp_path / "other", PYTHONHASHSEED="77")
+    assert digests == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_many_kills_at_random_moments_lose_nothing(jobs, whole, tmp_path, seed):
+    digests, _ = killed(jobs, tmp_path / "out", random.Random(seed), 5)
+    assert digests == whole
+
+
+def test_a_checkpoint_whose_bytes_changed_is_refused(llama, text_samples, tune, tmp_path):
+    calls = iter(range(100))
+    with pytest.raises(InterruptedRunError):
+        tune(llama, text_samples(8), should_stop=lambda: next(calls) == 2)
+    folder = tmp_path / "adapter.checkpoint"
+    [path] = folder.glob("*.safetensors")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(IntegrityError, match="is not the checkpoint that was written"):
+        tune(llama, text_samples(8))
+
+
+def test_a_checkpoint_of_another_request_is_not_resumed(llama, text_samples, tune, tmp_path):
+    calls = iter(range(100))
+    with pytest.raises(InterruptedRunError):
+        tune(llama, text_samples(8), should_stop=lambda: next(calls) == 2)
+    assert json.loads((tmp_path / "adapter.checkpoint" / "checkpoint.json").read_text())["progress"]["update"] == 2
+    assert tune(llama, text_samples(8), train={"learning_rate": 5e-3}).resumed_from_update == 0
