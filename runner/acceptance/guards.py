@@ -42,10 +42,13 @@ class Watched:
 
 
 def guarded(guards: GuardSpec, measures: Mapping[str, Measure]) -> tuple[Measure, ...]:
-    """The measures that `guards` watches, in the measures' order."""
+    """The measures that `guards` watches, in the measures' order.
+
+    `all` leaves out what is measured on repeated batches: their samples differ from arm to arm, and a limit holds it.
+    """
     directed = [m for m in measures.values() if m.info.direction in ("higher", "lower")]
     if guards.metrics == "all":
-        return tuple(directed)
+        return tuple(m for m in directed if "greedy" not in m.info.needs)
     if guards.metrics == "quality":
         return tuple(m for m in directed if m.info.kind == "quality")
     names = set(guards.metrics)

@@ -116,7 +116,8 @@ class _Builder:
                     references={s.id: s.reference for s in perfect},
                     images=len(answers.choices) == 1,  # a chain hands on text
                     repeats=answers.repeats,
-                    stream=step_id,
+                    # the same in all arms: they repeat the same samples, with the same draws
+                    stream=f"generate/{answers.dataset}.{answers.split}/{len(answers.choices)}",
                 ),
                 needs=tuple(needs),
                 sources=(Source("model", "checkpoint", stage.model),),

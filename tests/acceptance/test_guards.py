@@ -4,6 +4,7 @@ import pytest
 from runner.acceptance.guards import guarded, judge_guards
 from runner.acceptance.model import Measure
 from runner.metrics.model import MetricInfo
+from runner.metrics.table import METRICS
 from runner.spec.model import GuardSpec
 from tests.acceptance.cases import ACCURACY, ERRORS, LENGTH, measure, scores
 
@@ -101,6 +102,7 @@ def test_quality_guards_leave_operations_and_undirected_metrics_out():
             moved(50, 1, 1, name="a.fact_recall"),
             moved(50, 1, 1, name="a.failure_rate", info=FAILURES),
             moved(50, 1, 1, name="a.response_length", info=LENGTH),
+            moved(50, 1, 1, name="a.determinism", info=METRICS["determinism"]),  # a limit's business
         )
     }
     assert [m.id for m in guarded(GuardSpec(), measures)] == ["a.fact_recall"]

@@ -84,6 +84,13 @@ def test_a_generate_step_knows_nothing_of_references(spec: Spec) -> None:
             assert all(n.file != "test.jsonl" for n in step.needs)
 
 
+def test_all_arms_repeat_the_same_samples(spec: Spec) -> None:
+    image = [s for s in steps(spec).values() if s.id.startswith("generate/images.test/qwen") and "," not in s.id]
+    streams = {s.params["stream"] for s in image if s.params["determinism"]}
+    assert len(streams) == 1
+    assert len(image) > 1
+
+
 def test_params_hold_no_path_of_a_model(spec: Spec) -> None:
     moved = dataclasses.replace(spec, models=spec.models | {"llama": ModelSpec("llama", "llama", "elsewhere/l")})
     assert [s.params for s in build_steps(moved)] == [s.params for s in build_steps(spec)]
