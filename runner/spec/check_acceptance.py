@@ -27,7 +27,12 @@ def check(draft: Draft) -> None:
         _limit(draft, limit, (*_LIMITS, _index(draft, _LIMITS, limit.id, i)))
     _scorecard(draft)
     if not draft.tree.data.get("acceptance"):
-        draft.warn((), "W506", "nothing is asked of the result: there is no `acceptance`", help="add targets or guards")
+        draft.warn_key(
+            ("metadata",),
+            "W506",
+            "nothing is asked of the result: there is no `acceptance`",
+            help="add targets or guards",
+        )
 
 
 def _index(draft: Draft, place: Key, name: str, position: int) -> int:
@@ -152,6 +157,8 @@ def _limit(draft: Draft, limit: LimitSpec, place: Key) -> None:
 def _quantity(draft: Draft, name: str, place: Key) -> bool:
     if "." in name and not name.startswith("memory."):
         return draft.must_be_measured(place, name) is not None
+    if draft.unsure("evaluations"):
+        return False
     if name in METRICS:
         message = f"no evaluation measures `{name}`"
         draft.error(place, "E208", message, help=f"add `{name}` to an evaluation's `metrics`")
@@ -166,7 +173,7 @@ def _bound(draft: Draft, place: Key, metric: str, value: Any, unit: str) -> None
     try:
         number = units.quantity(value, unit)
     except ValueError:
-        example = {"bytes": "20GB", "seconds": "8h", "share": "5%"}.get(unit, "a number or a share such as 5%")
+        example = {"bytes": "`20GB`", "seconds": "`8h`"}.get(unit, "0.05 or `5%`")
         draft.error(
             place, "E212", f"`{metric}` is not measured in what `{value}` says", help=f"write it like {example}"
         )
@@ -197,7 +204,12 @@ def _check_ids(draft: Draft) -> list[str]:
     section = acceptance if isinstance(acceptance, dict) else {}
     listed = [i for kind in ("targets", "limits") for i in (section.get(kind) or []) if isinstance(i, dict)]
     names = [str(item.get("id") or item.get("metric")) for item in listed]
-    measured = [f"guard.{e.id}.{m.id}" for e in draft.spec.evaluations.values() for m in e.metrics]
+    measured = [
+        f"guard.{e.id}.{m.id}"
+        for e in draft.spec.evaluations.values()
+        for m in e.metrics
+        if m.name in METRICS and METRICS[m.name].direction != "none"
+    ]
     groups = [
         group
         for group, there in (

@@ -24,8 +24,10 @@ def check(draft: Draft) -> None:
             if field.endswith(ending):
                 message = f"the record adds `_before` and `_after`, so this becomes `{field}_before`"
                 draft.warn_key(("ssot_fields", field), "W504", message, help=f"write `{field.removesuffix(ending)}`")
-    if not draft.declared["evaluations"]:
-        draft.warn((), "W505", "nothing is measured: there are no evaluations", help="add `evaluations:`")
+    if not draft.declared["evaluations"] and not draft.unsure("evaluations"):
+        draft.warn_key(
+            ("metadata",), "W505", "nothing is measured: there are no evaluations", help="add `evaluations:`"
+        )
 
 
 def _subject(draft: Draft, evaluation: EvaluationSpec) -> None:
@@ -89,7 +91,7 @@ def _named(draft: Draft, place: Key, metric: MetricSpec, dataset: DatasetSpec | 
     for problem in option_problems(metric.name, metric.options):
         draft.error(place, "E219", problem)
     info = METRICS[metric.name]
-    if "upstream" in info.needs and subject not in draft.declared["chains"]:
+    if "upstream" in info.needs and subject not in draft.declared["chains"] and not draft.unsure("chains"):
         message = f"`{metric.name}` compares a chain's stages, and `{subject}` is not a chain"
         draft.error(place, "E213", message, help="measure it in an evaluation whose `subject` is a chain")
     if dataset and metric.options.get("facts") == "given" and not dataset.facts:

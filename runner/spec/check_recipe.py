@@ -78,11 +78,11 @@ def _tune(draft: Draft, tune: TuneSpec) -> None:
             message = f"`{dataset.id}` has no split `valid` to choose the best adapter on"
             draft.error((*place, "dataset"), "E210", message, help="add one, or write `best: last` without `patience`")
     stage = _tuned_stage(draft, tune)
-    if tune.model:
+    if tune.model and (*place, "model") in draft.tree.origins:
         if draft.known((*place, "model"), tune.model, ["models"], "model") and stage and stage.model != tune.model:
             message = f"the stage `{stage.id}` of `{tune.chain}` runs on `{stage.model}`, not on `{tune.model}`"
             draft.error((*place, "model"), "E204", message, help="leave `model` out: the stage says it")
-    elif not tune.chain:
+    elif not tune.chain and not tune.model:
         draft.missing(place, "model", help="name a model, or a chain and its stage")
     _images(draft, (*place, "dataset"), tune.dataset, _eyes(draft, tune))
     if tune.start_from and draft.known((*place, "start_from"), tune.start_from, ["tunes"], "tune"):
@@ -112,10 +112,10 @@ def _tuned_stage(draft: Draft, tune: TuneSpec) -> StageSpec | None:
 
 
 def model_of(draft: Draft, tune: TuneSpec) -> str:
-    """The id of the model that a tune tunes: its own, or its stage's; "" where neither is known."""
+    """The id of the model that a tune tunes: its stage's, or its own; "" where neither is known."""
     chain = draft.spec.chains.get(tune.chain)
     staged = [s.model for s in chain.stages if s.id == tune.stage] if chain else []
-    return tune.model or (staged[0] if staged else "")
+    return staged[0] if staged else tune.model
 
 
 def _eyes(draft: Draft, tune: TuneSpec) -> tuple[ModelSpec, ...]:
@@ -137,7 +137,7 @@ def _start(draft: Draft, tune: TuneSpec) -> None:
     if parent is None:
         return
     mine, theirs = model_of(draft, tune), model_of(draft, parent)
-    if mine and theirs and mine != theirs:
+    if mine != theirs and {mine, theirs} <= set(draft.declared["models"]):
         message = f"`{parent.id}` tunes `{theirs}`, so its adapter does not fit `{mine}`"
         draft.error(place, "E204", message, help="start from a tune of the same model")
         return
@@ -157,7 +157,7 @@ def _chain(draft: Draft, chain: ChainSpec) -> None:
         if stage.adapter and draft.known((*place, "adapter"), stage.adapter, ["tunes"], "tune"):
             tune = draft.spec.tunes.get(stage.adapter)
             tuned = model_of(draft, tune) if tune else ""
-            if known and tuned and tuned != stage.model:
+            if known and tuned != stage.model and tuned in draft.declared["models"]:
                 message = f"the adapter `{stage.adapter}` belongs to `{tuned}`, and the stage runs on `{stage.model}`"
                 draft.error((*place, "adapter"), "E204", message, help="an adapter fits its own model only")
         _stage_prompt(draft, chain, i)
@@ -169,7 +169,7 @@ def _stage_prompt(draft: Draft, chain: ChainSpec, i: int) -> None:
     later = [stage.id for stage in chain.stages[i:]]
     names = template(draft, place, chain.stages[i].prompt)
     for name in names:
-        if name in later:
+        if name in later and name not in before:
             what = "its own output" if name == chain.stages[i].id else f"the output of the later stage `{name}`"
             help = f"stages before it: {', '.join(f'`{{{b}}}`' for b in before)}" if before else "it is the first stage"
             draft.error(place, "E206", f"the prompt of `{chain.stages[i].id}` asks for {what}", help=help)
@@ -189,7 +189,8 @@ def needs_of(draft: Draft, tune: TuneSpec) -> tuple[tuple[Key, str], ...]:
     if tune.start_from in draft.spec.tunes:
         found.append((("tunes", tune.id, "start_from"), tune.start_from))
     chain = draft.spec.chains.get(tune.chain)
-    for i, stage in enumerate(chain.stages if chain else ()):
+    stages = chain.stages if chain else ()
+    for i, stage in enumerate(stages if tune.stage in [s.id for s in stages] else ()):
         if stage.id == tune.stage:
             break
         if stage.adapter in draft.spec.tunes and chain:
@@ -220,7 +221,10 @@ def _cycles(draft: Draft) -> None:
 
 
 def _unused(draft: Draft) -> None:
+    """Entries that nothing refers to; where something is wrong, what refers to them may be it."""
     spec = draft.spec
+    if any(d.severity == "error" for d in draft.found):
+        return
     used = {e.subject for e in spec.evaluations.values()} | {e.dataset for e in spec.evaluations.values()}
     for tune in spec.tunes.values():
         used |= {tune.model, tune.dataset, tune.chain, tune.start_from}

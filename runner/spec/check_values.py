@@ -22,8 +22,14 @@ def check(draft: Draft) -> None:
         _generate(draft, evaluation)
     if draft.spec.metadata.name in [d.campaign for d in draft.spec.metadata.depends_on]:
         draft.error(("metadata", "depends_on"), "E202", "the campaign depends on itself", help="remove it")
-    if draft.spec.limits.memory_bytes is None and draft.spec.tunes:
-        draft.warn((), "W511", "no memory limit is set", help="write `limits: {memory: 20GB}`")
+    limits = draft.tree.data.get("limits")
+    if draft.spec.tunes and not (isinstance(limits, dict) and "memory" in limits):
+        draft.warn_key(
+            ("limits",) if limits else ("metadata",),
+            "W511",
+            "no memory limit is set",
+            help="write `limits: {memory: 20GB}`",
+        )
     elif draft.spec.limits.memory_bytes and draft.spec.limits.memory_bytes < 50 * 10**6:
         message = "no model runs in less than 50 MB: an interpreter with MLX takes more"
         draft.warn(("limits", "memory"), "W511", message, help="sizes are kB, MB, GB, KiB, MiB, GiB")

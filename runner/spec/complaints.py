@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from runner.errors import Diagnostic
 from runner.spec import units
 from runner.spec.fields import ID
+from runner.spec.model import Key
 from runner.spec.schema import API_VERSION
 from runner.spec.source import Tree, at_key, at_value, dotted
-from runner.spec.suggest import did_you_mean, foreign
+from runner.spec.suggest import closest, did_you_mean, foreign
 from runner.spec.validator import Fault, keys_at
 
 _KINDS = {
@@ -48,8 +50,20 @@ def _unknown(tree: Tree, fault: Fault, schema: dict[str, Any]) -> Diagnostic:
     word = str(fault.place[-1])
     holder = dotted(origin.written[:-1])
     where = f" in `{holder}`" if holder else ""
-    help = foreign(word, known) or did_you_mean(word, known, what="keys known here")
+    near = closest(word, known, likeness=0.8)  # a slip of the keyboard, before a key in the wrong section
+    help = foreign(word, known) or ("" if near else _elsewhere(word, schema, fault.place[:-1], known))
+    help = help or did_you_mean(word, known, what="keys known here")
     return at_key(origin, "E101", f"unknown key `{word[:80]}`{where}", help=help)
+
+
+def _elsewhere(word: str, schema: dict[str, Any], place: Key, known: list[str]) -> str:
+    """The section beside the key that knows it, or the section around it that does."""
+    for section in known:
+        if word in keys_at(schema, (*place, section)):
+            return f"it belongs in `{section}`: write `{section}: {{{word}: …}}`"
+    if place and word in keys_at(schema, place[:-1]):
+        return f"it belongs one level up, beside `{place[-1]}`"
+    return ""
 
 
 def _lead(fault: Fault) -> str:
@@ -64,6 +78,8 @@ def _lead(fault: Fault) -> str:
 def _explain(fault: Fault, name: str) -> tuple[str, str, str]:
     """Code, message and help."""
     value = _shown(fault.value)
+    if fault.rule == "regex" and fault.value == "":
+        return "E108", f"{name} is empty", _advice(fault)
     if fault.rule in _PLAIN:
         code, message = _PLAIN[fault.rule]
         length = len(fault.value) if isinstance(fault.value, str | list | dict) else 0
@@ -140,13 +156,20 @@ def _unit(fault: Fault, name: str, value: str) -> tuple[str, str, str]:
 
 def _wanted(fault: Fault, value: str = "") -> str:
     kinds = fault.rules.get("type", "string")
-    if (isinstance(fault.value, str) and "number" in kinds) or ("integer" in kinds and isinstance(fault.value, str)):
-        return "write the number without quotes"
+    if isinstance(fault.value, str) and ("number" in kinds or "integer" in kinds):
+        percent = fault.value.removesuffix("%")
+        if percent != fault.value and _is_number(percent):
+            return f"write {float(percent) / 100:g}"
+        return "write the number without quotes" if _is_number(fault.value) else f"write {_kinds(kinds)}"
     if kinds == "string" and isinstance(fault.value, int | float):
         return f'write "{fault.value}" for a text' if not isinstance(fault.value, bool) else ""
     if kinds == "list" and isinstance(fault.value, str):
         return f"write [{fault.value[:40]}]"
     return f"write {_kinds(kinds)}" if fault.value is None else ""
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?", text.strip(), re.ASCII))
 
 
 def _kinds(kinds: Any) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.errors import Diagnostic
+from runner.metrics.table import METRICS
 from runner.spec.model import EvaluationSpec, Key, MetricSpec, Spec
 from runner.spec.source import Tree, at_key, at_value, dotted
-from runner.spec.suggest import did_you_mean
+from runner.spec.suggest import closest, did_you_mean
 
 
 @dataclass
@@ -21,10 +22,15 @@ class Draft:
     declared: dict[str, tuple[str, ...]]
     found: list[Diagnostic] = field(default_factory=list)
     misspelt: frozenset[Key] = frozenset()  # places that an unknown key beside them was most likely meant for
+    damaged: frozenset[Key] = frozenset()  # sections that lost a key which could not be read
+
+    def unsure(self, kind: str) -> bool:
+        """Whether the ids of `kind` are not known, because its section is misspelt or cannot be read."""
+        return (kind,) in self.misspelt or () in self.damaged or not isinstance(self.tree.data.get(kind, {}), dict)
 
     def missing(self, place: Key, key: str, *, help: str) -> None:
-        """Report that the section at `place` lacks `key`, unless a misspelt one is there."""
-        if (*place, key) not in self.misspelt:
+        """Report that the section at `place` lacks `key`, unless one that cannot be read is there."""
+        if (*place, key) not in self.misspelt and place not in self.damaged:
             held = dotted(place)
             self.found.append(at_key(self.tree.nearest(place), "E102", f"`{key}` is missing in `{held}`", help=help))
 
@@ -42,8 +48,9 @@ class Draft:
 
     def known(self, place: Key, word: str, kinds: Iterable[str], what: str) -> bool:
         """Whether `word` is an id of one of `kinds`; if not, say so."""
-        ids = [name for kind in kinds for name in self.declared[kind]]
-        if word in ids:
+        listed = list(kinds)
+        ids = [name for kind in listed for name in self.declared[kind]]
+        if word in ids or any(self.unsure(kind) for kind in listed):
             return True
         help = did_you_mean(word, ids, what=f"{what}s") or f"there is no {what} in this spec"
         self.error(place, "E201", f"there is no {what} `{word[:80]}`", help=help)
@@ -71,11 +78,16 @@ class Draft:
             self.error(place, "E208", f"`{name[:80]}` is not `<evaluation>.<metric>`", help=help)
         elif first not in self.declared["evaluations"]:
             self.known(place, first, ["evaluations"], "evaluation")
-        elif first in self.spec.evaluations:
+        elif first in self.spec.evaluations and not self._misspelt_metric(first, rest):
             have = [m.id for m in self.spec.evaluations[first].metrics]
             help = did_you_mean(rest, have, what=f"`{first}` measures")
             self.error(place, "E208", f"`{rest[:80]}` is not measured by the evaluation `{first}`", help=help)
         return None
+
+    def _misspelt_metric(self, evaluation: str, name: str) -> bool:
+        """Whether the evaluation measures `name` in a misspelling, which is reported there."""
+        metrics = self.spec.evaluations[evaluation].metrics
+        return any(m.name not in METRICS and closest(m.name, METRICS) == name.partition("(")[0] for m in metrics)
 
 
 def exists(root: Path, path: str) -> bool:

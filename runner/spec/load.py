@@ -88,25 +88,28 @@ def draft_of(source: Source, *, root: Path | None = None, overrides: Sequence[st
     found += override(tree, overrides)
     found += substitute(tree)
     apply_defaults(tree)
-    return _checked(tree, found, source.path, tuple(overrides))
+    draft = _checked(tree, found, parsed.damaged, source.path)
+    draft.spec = replace(draft.spec, overrides=tuple(overrides))
+    return draft
 
 
-def _checked(tree: Tree, found: list[Diagnostic], path: str, overrides: tuple[str, ...]) -> Draft:
+def _checked(tree: Tree, found: list[Diagnostic], damaged: frozenset[Key], path: str) -> Draft:
     broken = faults(tree.data)
     misspelt = _misspelt(broken)
-    said = [fault for fault in broken if fault.rule != "required" or fault.place not in misspelt]
-    found += _unsaid([complain(tree, fault, schema.CAMPAIGN) for fault in said], found)
+    lost = [f.place for f in broken if f.rule == "required" and (f.place in misspelt or f.place[:-1] in damaged)]
+    said = [fault for fault in broken if fault.rule != "required" or fault.place not in lost]
+    found += _unsaid([complain(tree, fault, schema.DOCUMENT) for fault in said], found)
     declared = {kind: tuple(tree.data[kind]) if isinstance(tree.data.get(kind), dict) else () for kind in _KINDS}
     kept = pruned(tree.data, broken)
     found += _matrices(tree, kept)
     spec = resolve.campaign(kept, path)
-    draft = Draft(spec, tree, declared, found, misspelt)
+    draft = Draft(spec, tree, declared, found, misspelt, damaged)
     for check in (check_recipe.check, check_measures.check, check_acceptance.check, check_values.check):
         check(draft)
     warnings = ordered(d for d in draft.found if d.severity == "warning")
     positions = {key: origin.position for key, origin in tree.origins.items()}
     texts = {origin.source.path: origin.source.lines for origin in tree.origins.values()}
-    draft.spec = replace(spec, overrides=overrides, positions=positions, warnings=warnings, texts=texts)
+    draft.spec = replace(spec, positions=positions, warnings=warnings, texts=texts)
     return draft
 
 

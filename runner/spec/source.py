@@ -37,7 +37,8 @@ class Source:
     @classmethod
     def of(cls, path: str, text: str) -> Source:
         """A source with its lines split as YAML splits them."""
-        return cls(path, text, tuple(_BREAK.split(text)))
+        plain = text.removeprefix("\ufeff")
+        return cls(path, plain, tuple(_BREAK.split(plain)))
 
 
 @dataclass(frozen=True, slots=True)

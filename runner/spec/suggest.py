@@ -69,14 +69,14 @@ FOREIGN: dict[str, tuple[str, str]] = {
 }
 
 
-def closest(word: str, known: Iterable[str]) -> str:
+def closest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
     """The one of `known` that is most like `word`, "" where none is near."""
     options = [option for option in known if option]
     folded = {option.casefold().replace("-", "_"): option for option in reversed(options)}
     same = folded.get(word.casefold().replace("-", "_"))
     if same:
         return same
-    found = difflib.get_close_matches(word[:100], options, 1, 0.6)
+    found = difflib.get_close_matches(word[:100], options, 1, likeness)
     return found[0] if found else ""
 
 

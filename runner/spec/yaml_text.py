@@ -60,6 +60,7 @@ class Parsed:
 
     tree: Tree | None
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    damaged: frozenset[Key] = frozenset()  # sections that lost a key to an error
 
 
 @dataclass(slots=True)
@@ -89,8 +90,8 @@ def parse(source: Source) -> Parsed:
     except _StopError as stop:
         return Parsed(None, [stop.diagnostic])
     builder = _Builder(source)
-    data = builder.build(root, root.span, ())
-    return Parsed(Tree(data, builder.origins), builder.diagnostics)
+    data = builder.build(root, START, ())
+    return Parsed(Tree(data, builder.origins), builder.diagnostics, frozenset(builder.damaged))
 
 
 def _check_text(source: Source) -> None:
@@ -137,7 +138,7 @@ class _Composer:
 
     def compose(self) -> _Node:
         try:
-            return self._document(events(self.source.text.removeprefix("\ufeff")))
+            return self._document(events(self.source.text))
         except yaml.MarkedYAMLError as error:
             raise _StopError(_syntax(self.source, error)) from error
         except (yaml.YAMLError, ValueError, OverflowError) as error:
@@ -223,6 +224,8 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
         help = "YAML is indented with spaces, not with tabs"
     elif "mapping values are not allowed" in message:
         help = "quote texts that contain `: `"
+    elif "${" in line and "{" in line.split("${")[0]:
+        help = "inside braces a variable is quoted: '${vars.x}'"
     elif "`" in message or "@" in message or "cannot start any token" in message:
         help = "quote texts that begin with a special character"
     note = f"{error.context}" if error.context and error.problem else ""
@@ -236,6 +239,7 @@ class _Builder:
         self.source = source
         self.origins: dict[Key, Origin] = {}
         self.diagnostics: list[Diagnostic] = []
+        self.damaged: set[Key] = set()
 
     def build(self, node: _Node, key: Span, place: Key) -> Any:
         self.origins[place] = Origin(self.source, key, node.span, place)
@@ -260,6 +264,7 @@ class _Builder:
         for key, value in node.children:
             name = self._key(key)
             if name is None:
+                self.damaged.add(place)
                 continue
             if name in made:
                 note = f"it was first set on line {lines[name]}"
@@ -271,7 +276,7 @@ class _Builder:
 
     def _key(self, node: _Node) -> str | None:
         if node.kind != "scalar" or node.tag:
-            self._error(node, "E008", "a key is a text")
+            self._error(node, "E008", "a key is a text", help="write one name before the colon")
             return None
         if node.plain and node.value == "<<":
             self._error(
