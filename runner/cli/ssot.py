@@ -1,4 +1,4 @@
-"""`ssot log | show | verify`: look into the project's records."""
+"""`ssot log | show | verify | export | correct | waive`: look into the project's records, and add remarks."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from runner.cli.project import find_root
-from runner.errors import ExitCode, NothingToCheckError
+from runner.errors import ExitCode, NothingToCheckError, UsageError
 
 if TYPE_CHECKING:
+    from runner.record.model import Record
     from runner.store.ssot import Stored
 
 FORMAT = click.option(
@@ -88,6 +89,91 @@ def verify(base: str | None) -> int:
     wrong = f"; {len(problems)} things are wrong" if problems else " and their evidence are as they were written"
     click.echo(f"{count} record{'' if count == 1 else 's'}{wrong}")
     return int(ExitCode.INTEGRITY if problems else ExitCode.SUCCESS)
+
+
+@ssot.command()
+@click.argument("record", required=False)
+@click.option("--model-index", "kind", flag_value="model-index", help="Results for a model card, as YAML.")
+@click.option("--in-toto", "kind", flag_value="in-toto", help="An unsigned in-toto test-result statement.")
+@click.option("--csv", "kind", flag_value="csv", help="Every measure of every record (or of RECORD), a line each.")
+def export(record: str | None, kind: str | None) -> int:
+    """Print a RECORD (default: the newest run) in another format, to stdout."""
+    from runner.record import export as formats
+    from runner.store.ssot import find, record_path, records
+
+    if kind is None:
+        raise UsageError("which format?", help="--model-index, --in-toto or --csv")
+    root = find_root()
+    runs = [s for s in records(root) if s.record.kind == "campaign"]
+    if not runs:
+        raise NothingToCheckError("there is no record yet", help="`lorarun apply SPEC` makes one")
+    one = find(root, record) if record else runs[-1]
+    if kind == "csv":
+        click.echo(formats.to_csv([(s.id, s.record) for s in ([one] if record else runs)]), nl=False)
+    elif kind == "model-index":
+        click.echo(formats.model_index((one.id, one.record)), nl=False)
+    else:
+        click.echo(formats.in_toto((one.id, one.record), record_path(root, one.id).read_bytes()), nl=False)
+    return int(ExitCode.SUCCESS)
+
+
+REASON = click.option("--reason", required=True, help="Why, for those who read it later.")
+BY = click.option("--by", "author", required=True, help="Who says so.")
+
+
+@ssot.command()
+@click.argument("records", nargs=-1, required=True)
+@REASON
+@BY
+def correct(records: tuple[str, ...], reason: str, author: str) -> int:
+    """Record that something about RECORDS was wrong. They stay as they are; `check` shows the correction with them."""
+    from runner.record.remark import correction
+    from runner.store.ssot import find
+
+    root = find_root()
+    found = [find(root, name) for name in records]
+    return _append(correction(found[0].record.campaign, [s.id for s in found], reason=reason, author=author))
+
+
+@ssot.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--for", "ref", required=True, metavar="REF", help="The branch or commit that lowers thresholds.")
+@REASON
+@BY
+def waive(spec: Path, ref: str, reason: str, author: str) -> int:
+    """Allow the thresholds of SPEC that REF lowers: run it in a checkout of the base branch, and commit the record.
+
+    A change cannot allow itself: `check --base` counts only waivers that are on the base, for exactly that policy.
+    """
+    from runner.plan.digests import policy_digest
+    from runner.record.remark import waiver
+    from runner.spec.load import load_spec
+    from runner.verify.base import spec_on
+    from runner.verify.git import base_of
+    from runner.verify.weaker import weakenings
+
+    root = find_root(spec)
+    before = load_spec(spec, root)
+    after = spec_on(base_of(root, ref), before)
+    if after is None:
+        raise UsageError(f"{ref} has no readable spec of the campaign `{before.metadata.name}`")
+    found = weakenings(before, after)
+    if not found:
+        raise UsageError(f"{ref} lowers no threshold of `{before.metadata.name}`: there is nothing to allow")
+    for one in found:
+        click.echo(f"allowed: {one.place}: {one.message}", err=True)
+    allows = [one.place for one in found]
+    return _append(waiver(before.metadata.name, policy_digest(after), allows, reason=reason, author=author))
+
+
+def _append(record: Record) -> int:
+    from runner.store.ssot import EVIDENCE, RECORDS, append
+
+    name = append(find_root(), record, ())
+    evidence = record.evidence.removeprefix("sha256:")
+    click.echo(f"next    git add {RECORDS}/{name}.json {EVIDENCE}/{evidence}.jsonl.gz", err=True)
+    click.echo(name)
+    return int(ExitCode.SUCCESS)
 
 
 def _line(one: Stored) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.verify.model import CheckReport, Finding
 
 CHECK_FORMAT = "lorarun/check/v1"
+DIFF_FORMAT = "lorarun/diff/v1"
 _COLOURS = {"failed": "red", "weaker": "red", "stale": "yellow", "unchecked": "yellow", "ok": "green"}
 
 
@@ -54,6 +55,32 @@ def check(target: str | None, base: str | None, output_format: str) -> int:
     else:
         _say(report)
     return int(report.exit_code)
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--exit-code", is_flag=True, help="Exit 4 when something differs.")
+def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
+    """Compare two records A and B: spec, environment, inputs, and every metric after tuning.
+
+    A metric's difference (B - A) is paired over the same samples and comes with its 95 % interval. What was measured on
+    other samples, or with another version of the metric, is not compared.
+    """
+    from runner.cli.diff_text import diff_text
+    from runner.verify.diff import diff as compare
+
+    root = find_root()
+    found = compare(root, old, new)
+    if output_format == "json":
+        from runner.canonical import plain
+
+        click.echo(json.dumps({"format": DIFF_FORMAT, **plain(found)}, ensure_ascii=False, indent=1))
+    else:
+        click.echo(diff_text(found))
+    differs = found.spec or found.environment or found.inputs or any(m.old != m.new for m in found.metrics)
+    return int(ExitCode.CHANGED if exit_code and differs else ExitCode.SUCCESS)
 
 
 def _say(report: CheckReport) -> None:

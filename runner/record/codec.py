@@ -91,7 +91,7 @@ def _check_values(record: Record) -> None:
 
 def _conditions(record: Record) -> Mapping[str, bool]:
     campaign = record.kind == "campaign"
-    digests = (record.recipe_digest, record.policy_digest, record.evidence)
+    digests = (record.evidence, *((record.recipe_digest, record.policy_digest) if campaign else ()))
     return {
         f"`kind` is {record.kind[:60]!r}": record.kind in KINDS,
         "`campaign` is empty": bool(record.campaign),
@@ -100,5 +100,5 @@ def _conditions(record: Record) -> Mapping[str, bool]:
         "`parents` holds something else than record ids": all(_ID.fullmatch(p) for p in record.parents),
         "`parents` is not sorted or repeats": list(record.parents) == sorted(set(record.parents)),
         f"`evidence_mode` is {record.evidence_mode[:60]!r}": record.evidence_mode in ("full", "digests"),
-        "a digest is not `sha256:` and 64 hex digits": not campaign or all(_DIGEST.fullmatch(d) for d in digests),
+        "a digest is not `sha256:` and 64 hex digits": all(_DIGEST.fullmatch(d) for d in digests),
     }

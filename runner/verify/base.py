@@ -59,7 +59,7 @@ def _policy(root: Path, base: Base, record: Record, stored: tuple[Stored, ...]) 
         after = load_spec(root / record.spec_path, root)
     except InvalidError:
         return  # said by the comparison with the checkout
-    before = _spec_on(base, after)
+    before = spec_on(base, after)
     if before is None:
         yield Finding("policy", "note", f"{base.ref} has no spec of the campaign `{after.metadata.name}`")
         return
@@ -75,7 +75,7 @@ def _policy(root: Path, base: Base, record: Record, stored: tuple[Stored, ...]) 
             yield Finding("policy", "weaker", f"{one.place}: {one.message} (weaker than on {base.ref})")
 
 
-def _spec_on(base: Base, after: Spec) -> Spec | None:
+def spec_on(base: Base, after: Spec) -> Spec | None:
     """The campaign's spec on the base: under the same path, or the same name in the same folder."""
     folder = PurePosixPath(after.path).parent.as_posix()
     paths = [after.path, *(e.path for e in base.entries(folder) if e.path.endswith((".yaml", ".yml")))]

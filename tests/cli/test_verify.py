@@ -94,3 +94,24 @@ def test_a_damaged_store_stops_every_reader_with_exit_8(project):
     ssot.record_path(project.root, name).write_bytes(b"{}")
     for command in (["check"], ["ssot", "log"], ["ssot", "show"], ["ssot", "verify"]):
         assert main(command) == ExitCode.INTEGRITY
+
+
+def test_diff_says_what_differs_and_exits_4_where_asked(project, capsys):
+    first = project.apply("run-1")
+    project.good = 12
+    second = project.apply("run-2")
+    assert main(["diff", first, second]) == ExitCode.SUCCESS
+    out = capsys.readouterr().out
+    assert "spec: the same" in out
+    assert "n 12" in out
+    assert main(["diff", first, second, "--exit-code", "--format", "json"]) == ExitCode.CHANGED
+    assert json.loads(capsys.readouterr().out)["format"] == "lorarun/diff/v1"
+    assert main(["diff", first, first, "--exit-code"]) == ExitCode.SUCCESS
+
+
+@pytest.mark.parametrize("kind", ["--csv", "--model-index", "--in-toto"])
+def test_export_prints_every_format(project, kind, capsys):
+    project.apply()
+    assert main(["ssot", "export", kind]) == ExitCode.SUCCESS
+    assert "fact_recall" in (out := capsys.readouterr().out) or "llama_quality" in out
+    assert main(["ssot", "export"]) == ExitCode.USAGE

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from runner.cli.main import main
 from runner.errors import ExitCode, UsageError
 from runner.store import ssot
 from runner.verify.check import check
@@ -195,3 +196,44 @@ def test_looks_at_the_test_data_that_are_on_the_base_and_not_counted_are_said(pr
     git(project.root, "merge", "-q", "main", "-m", "merged", "-X", "ours")
     report = check(project.root, project.names[-1], base="main")
     assert any("1 earlier look at the same test data" in f.message for f in report.findings if f.status == "note")
+
+
+def test_a_waiver_on_the_base_allows_exactly_the_thresholds_that_it_names(project, monkeypatch, capsys):
+    monkeypatch.chdir(project.root)
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    commit(project)
+    git(project.root, "checkout", "-q", "main")
+    waive = ["ssot", "waive", SPEC_PATH, "--for", "change", "--reason", "작은 모델", "--by", "승상"]
+    assert main(waive) == ExitCode.SUCCESS
+    assert "0.15 → 0.05" in capsys.readouterr().err
+    commit(project)
+    git(project.root, "checkout", "-q", "change")
+    git(project.root, "merge", "-q", "main", "-m", "merged")
+    project.apply("run-3")
+    assert said(project) == (ExitCode.SUCCESS, [])
+    project.edit_spec("min_improvement: 5%", "min_improvement: 1%")
+    project.apply("run-4")
+    assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+def test_a_change_cannot_waive_its_own_thresholds(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    git(project.root, "checkout", "-q", "-b", "other", "main")
+    git(project.root, "checkout", "-q", "change")
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    commit(project)
+    project.edit_spec("min_improvement: 5%", "min_improvement: 15%")
+    assert main(["ssot", "waive", SPEC_PATH, "--for", "HEAD", "--reason", "x", "--by", "y"]) == ExitCode.SUCCESS
+    git(project.root, "checkout", "-q", "--", SPEC_PATH)
+    project.apply("run-3")
+    assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+def test_a_correction_is_shown_with_the_record_that_it_is_about(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    name = project.names[-1]
+    assert main(["ssot", "correct", name[:8], "--reason", "틀린 데이터", "--by", "승상"]) == ExitCode.SUCCESS
+    report = check(project.root, name)
+    assert [f.message.partition(": ")[2] for f in report.findings if f.id == "correction"] == ["틀린 데이터"]
+    assert check(project.root, str(project.spec)).record_id == name
+    assert main(["ssot", "verify", "--base", "main"]) == ExitCode.SUCCESS

@@ -1,0 +1,57 @@
+"""Records about records: `correction` says what was wrong with one, `waiver` allows a lower threshold.
+
+Neither changes what it is about; both are kept in the same history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from runner.canonical import digest_value
+from runner.record import evidence
+from runner.record.model import SCHEMA, Record
+
+MAX_REASON = 2000  # characters
+
+
+def correction(campaign: str, records: Sequence[str], *, reason: str, author: str) -> Record:
+    """A remark that something about `records` (ids) was wrong, and what."""
+    return _remark("correction", campaign, {"records": sorted(records), "reason": reason, "author": author})
+
+
+def waiver(campaign: str, policy_digest: str, allows: Sequence[str], *, reason: str, author: str) -> Record:
+    """Leave to lower the thresholds at `allows` (places in the spec), for exactly the policy of `policy_digest`."""
+    body = {"policy_digest": policy_digest, "allows": sorted(allows), "reason": reason, "author": author}
+    return _remark("waiver", campaign, body)
+
+
+def _remark(kind: str, campaign: str, body: dict[str, Any]) -> Record:
+    nothing = evidence.collect(()).digest
+    return Record(
+        schema=SCHEMA,
+        kind=kind,
+        campaign=campaign,
+        run_id=digest_value({"kind": kind, "campaign": campaign, "body": body}),
+        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        parents=(),
+        spec={},
+        spec_path="",
+        spec_digest="",
+        recipe_digest="",
+        policy_digest="",
+        seed=0,
+        environment={},
+        models={},
+        data={},
+        steps=(),
+        measures={},
+        quantities={},
+        verdict={},
+        attempts={},
+        evidence=nothing,
+        evidence_mode="full",
+        summary={},
+        body=body,
+    )
