@@ -14,7 +14,7 @@ LANGUAGES = ("en", "ko")
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Messages of one language: `say("of_total", met=3, total=4)`."""
+    """Messages of one language: `say("headline.targets", met=3, total=4)`."""
 
     language: str
     messages: dict[str, str]

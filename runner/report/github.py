@@ -42,8 +42,8 @@ def write(
         if not kind:
             continue
         counts[kind] += 1
-        # The last place of a level is kept for saying what was left out.
-        if counts[kind] >= MOST:
+        # The last warning is kept for saying what was left out.
+        if counts[kind] > MOST - (kind == "warning"):
             left += 1
             continue
         out.append(_annotation(kind, check, record, lines, words))

@@ -16,9 +16,12 @@ _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0e\ufeff"
     "\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
-# What Markdown reads as structure: always these, a colon before a word (emoji names, addresses), and list or heading
-# marks where a line begins.
-_ACTIVE = re.compile(r"[!#$&*<>@\[\\\]^_`{|}~]|:(?=[A-Za-z/_+-])|^[-+=]|(?<=^\d)[.)]|(?<=^\d\d)[.)]|(?<=^\d\d\d)[.)]")
+# What Markdown reads as structure: always these, a colon before a word (emoji names, addresses), and at a line's
+# begin the marks of lists, rules and underlined headings.
+_ACTIVE = re.compile(
+    r"[!#$&*<>@\[\\\]^_`{|}~]|:(?=[A-Za-z/_+-])|^[-+](?=[\s-]|$)|^=(?==*\s*$)"
+    r"|(?:(?<=^\d)|(?<=^\d\d)|(?<=^\d{3})|(?<=^\d{4})|(?<=^\d{5})|(?<=^\d{6})|(?<=^\d{7})|(?<=^\d{8})|(?<=^\d{9}))[.)](?=\s|$)"
+)
 # @name, #12 everywhere; !12, $12, &12, %12, ~label where a word begins (GitLab's references).
 _REFERENCE = re.compile(r"[@#](?=\w)|(?<!\w)[!$&%~](?=\w)")
 _WORD_JOINER = "\u2060"
