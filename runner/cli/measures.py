@@ -104,7 +104,8 @@ def _number(text: str) -> float | int | str:
 @click.command()
 @click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with everything about every metric.")
-def metrics(name: str | None, as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="The table of docs/metrics.md.")
+def metrics(name: str | None, as_json: bool, as_markdown: bool) -> None:
     """List the metrics with direction, range and signature; with NAME, one metric and its options.
 
     \b
@@ -117,12 +118,25 @@ def metrics(name: str | None, as_json: bool) -> None:
     if as_json:
         rows = [dataclasses.asdict(m) | {"signature": signature(m.name, {})} for m in chosen]
         click.echo(json.dumps({"format": METRICS_FORMAT, "metrics": rows}, ensure_ascii=False, indent=1))
+    elif as_markdown:
+        click.echo("\n".join(_markdown(chosen)))
     elif name:
         click.echo(_described(METRICS[name]))
     else:
         for metric in chosen:
             click.echo(f"{metric.name:<21} {metric.direction:<6} {range_of(metric):<8} {metric.title}")
             click.echo(f"{'':<21} {signature(metric.name, {})}")
+
+
+def _markdown(chosen: list[MetricInfo]) -> list[str]:
+    lines = ["| metric | says | better | range | kind | needs | signature |", "|---|---|---|---|---|---|---|"]
+    for metric in chosen:
+        needs = ", ".join(metric.needs) or "–"
+        text = f"`{signature(metric.name, {})}`".replace("|", "\\|")
+        better = {"none": "–"}.get(metric.direction, metric.direction)
+        shown = (f"`{metric.name}`", metric.title, better, range_of(metric), metric.kind, needs, text)
+        lines.append(f"| {' | '.join(shown)} |")
+    return lines
 
 
 def range_of(metric: MetricInfo) -> str:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator
 
@@ -21,6 +22,7 @@ _PARTICLES = (
 _AFTER_NOUN = re.compile(rf"(?:{_PARTICLES}){{0,3}}(?![가-힣])")
 
 
+@functools.lru_cache(maxsize=16_384)
 def prepare(text: str) -> str:
     """The form in which facts and answers are compared: NFC, case folded, single spaces, no thousands commas."""
     return _THOUSANDS.sub("", collapse(text).casefold())

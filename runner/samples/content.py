@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from array import array
 from collections import Counter
 from typing import Any
@@ -14,7 +13,10 @@ from runner.samples.text import bare
 
 MOST_LABELS = 1000  # more distinct answers than this are texts, not labels
 _HEAD = 24  # characters of a prompt that tell one template from another
-_LETTERS_READ = 2000  # characters of a text that its language is told by
+_LETTERS_READ = 1000  # characters of a text that its language is told by
+_HANGUL = re.compile(r"[가-힣]+")
+_LATIN = re.compile(r"[A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 SECRETS = {
     "an AWS access key": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
@@ -40,15 +42,10 @@ def secret_in(text: str) -> str:
 
 def language_of(text: str) -> str:
     """ko, en (any Latin script), other, or none: the script of most letters, Hangul from one third on."""
-    hangul = latin = other = 0
-    for c in text[:_LETTERS_READ]:
-        if "가" <= c <= "힣":
-            hangul += 1
-        elif c.isascii():
-            latin += c.isalpha()
-        elif c.isalpha():
-            is_latin = unicodedata.name(c, "").startswith("LATIN")
-            latin, other = latin + is_latin, other + (not is_latin)
+    head = text[:_LETTERS_READ]
+    hangul = sum(map(len, _HANGUL.findall(head)))
+    latin = sum(map(len, _LATIN.findall(head)))
+    other = sum(map(len, _LETTERS.findall(head))) - hangul - latin
     if not hangul + latin + other:
         return "none"
     # One Hangul syllable says about as much as two or three Latin letters.
@@ -91,8 +88,10 @@ class Content:
         self._look_for_secrets(sample, line)
 
     def _look_for_secrets(self, sample: Sample, line: int) -> None:
-        kind = secret_in(sample.prompt) or secret_in(sample.reference)
-        kind = kind or next((k for v in sample.fields.values() if (k := secret_in(v))), "")
+        texts = list(sample.fields.values())
+        if sample.reference not in texts:
+            texts += [sample.prompt, sample.reference]
+        kind = next((k for text in texts if (k := secret_in(text))), "")
         if kind:
             self._secrets += 1
             help = "take it out before a model learns it"

@@ -16,7 +16,7 @@ import numpy as np
 from runner.errors import Diagnostic
 from runner.samples.findings import Findings
 from runner.samples.images import ImageFacts
-from runner.samples.shingles import ShingleIndex
+from runner.samples.shingles import ShingleIndex, shingles
 from runner.samples.text import bare
 
 TRAIN = "train"
@@ -115,8 +115,9 @@ class Overlap:
             self._findings.warning("W737", f"the same row as {where}", self._paths[split], entry.line, help=_TWICE)
 
     def _near(self, split: str, entry: Entry, text: str) -> None:
+        every = shingles(text)
         for other, held in self._held.items():
-            near = held.index.find(text) if held.index and other != split else None
+            near = held.index.find(text, every) if held.index and other != split else None
             if near:
                 where = f"{self._paths[other]}:{held.lines[near.position]}"
                 alike = f"{near.similarity:.0%} like {where}, which is in `{other}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
@@ -10,6 +11,7 @@ from runner.errors import InvalidError
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
+@functools.lru_cache(maxsize=256)
 def placeholders(template: str) -> tuple[str, ...]:
     """The names in `{…}`, each once, in order.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,8 @@ def shape(row: Row, dataset: DatasetSpec) -> Shaped:
     Raises:
         RowError: something is missing or of the wrong form.
     """
-    columns = {nfc(str(k)): v for k, v in row.columns.items()}
+    # Interned: a million rows share their columns' names.
+    columns = {sys.intern(nfc(str(k))): v for k, v in row.columns.items()}
     fields = {k: _text(v) for k, v in columns.items() if _is_text(v)}
     turns = _turns(columns, fields, dataset)
     images = turns.images or _images(columns, dataset)
@@ -92,11 +94,11 @@ def _turns(columns: Mapping[str, Any], fields: Mapping[str, str], dataset: Datas
         if missing:
             raise RowError("E710", f"the row has no text column `{missing[0]}`", _columns_of(columns))
         own = "\n".join(fields[name] for name in names)
-        return _Turns(nfc(render(dataset.prompt, fields)), _reference(columns, dataset), input=own)
+        return _Turns(nfc(render(dataset.prompt, fields)), _reference(columns, fields, dataset), input=own)
     if "messages" in columns:
         return _chat(columns["messages"])
     if isinstance(columns.get("prompt"), str):
-        return _Turns(fields["prompt"], _reference(columns, dataset), fields.get("system", ""))
+        return _Turns(fields["prompt"], _reference(columns, fields, dataset), fields.get("system", ""))
     raise RowError(
         "E710",
         "the row has neither `messages` nor `prompt`, and the data set has no prompt template",
@@ -108,16 +110,16 @@ def _columns_of(columns: Mapping[str, Any]) -> str:
     return "its columns are " + ", ".join(f"`{name[:80]}`" for name in list(columns)[:20])
 
 
-def _reference(columns: Mapping[str, Any], dataset: DatasetSpec) -> str:
+def _reference(columns: Mapping[str, Any], fields: Mapping[str, str], dataset: DatasetSpec) -> str:
     name = dataset.reference if dataset.reference in columns or dataset.prompt else "completion"
     if name not in columns:
         raise RowError("E711", f"the row has no column `{name}` for the right answer", _columns_of(columns))
     value = columns[name]
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
         return "\n".join(" ".join(nfc(v).split()) for v in value)
-    if not _is_text(value):
+    if name not in fields:
         raise RowError("E711", f"`{name}` is neither a text nor a list of texts")
-    return _text(value)
+    return fields[name]
 
 
 def _chat(messages: Any) -> _Turns:

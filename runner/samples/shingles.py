@@ -26,15 +26,17 @@ Hashes = NDArray[np.uint64]
 
 
 def shingles(text: str) -> Hashes:
-    """Sorted distinct hashes of the text's 5-character pieces; a shorter text has none."""
+    """Hashes of the text's 5-character pieces, in order, with repeats; a shorter text has none."""
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.uint64)
     if len(points) < SIZE:
         return np.empty(0, dtype=np.uint64)
-    total = np.zeros(len(points) - SIZE + 1, dtype=np.uint64)
-    for i in range(SIZE):
-        total = total * np.uint64(0x100000001B3) + points[i : len(points) - SIZE + 1 + i]
+    total = points[: len(points) - SIZE + 1].copy()
+    for i in range(1, SIZE):
+        total *= np.uint64(0x100000001B3)
+        total += points[i : len(points) - SIZE + 1 + i]
     total ^= total >> np.uint64(29)
-    return np.unique(total * np.uint64(0x9E3779B97F4A7C15))
+    total *= np.uint64(0x9E3779B97F4A7C15)
+    return total
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class ShingleIndex:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = tuple(texts)
-        each = [shingles(text) for text in texts]
+        each = [np.unique(shingles(text)) for text in texts]
         hashes = np.concatenate(each) if each else np.empty(0, dtype=np.uint64)
         owners = np.repeat(np.arange(len(each), dtype=np.uint32), [len(h) for h in each])
         order = np.argsort(hashes, kind="stable")
@@ -61,6 +63,10 @@ class ShingleIndex:
         self._hashes: Hashes = distinct[rare]
         self._start, self._count, self._owners = start[rare], count[rare], owners
         self._sizes = np.bincount(owners[np.repeat(rare, count)], minlength=len(each))
+        # A sieve, one byte for each of at least sixteen times as many slots: most shingles of most texts end there.
+        self._shift = np.uint64(64 - max(10, (16 * len(self._hashes)).bit_length()))
+        self._sieve = np.zeros(1 << (64 - int(self._shift)), dtype=np.bool_)
+        self._sieve[self._hashes >> self._shift] = True
         self.templated_share = 1 - float(count[rare].sum()) / max(len(hashes), 1)
 
     @property
@@ -68,16 +74,22 @@ class ShingleIndex:
         """Whether most wording is shared by many rows: then rows that differ in a word or a number look alike."""
         return self.templated_share > TEMPLATED
 
-    def find(self, text: str) -> Near | None:
-        """The held-out text that `text` (bare) nearly repeats, the most similar one; None if there is none."""
+    def find(self, text: str, every: Hashes) -> Near | None:
+        """The held-out text that `text` (bare) nearly repeats, the most similar one; None if there is none.
+
+        `every` are the text's `shingles`, made once for all indexes.
+        """
         if self.is_templated or not len(self._hashes):
             return None
-        own = shingles(text)
+        own = np.unique(every[self._sieve[every >> self._shift]])
+        if len(own) < LEAST * CANDIDATE:
+            return None
         at = np.minimum(np.searchsorted(self._hashes, own), len(self._hashes) - 1)
         hits = at[self._hashes[at] == own]
         if len(hits) < LEAST * CANDIDATE:
             return None
-        distinguishing = len(own) - int(np.isin(own, self._common, assume_unique=True).sum())
+        all_own = np.unique(every)
+        distinguishing = len(all_own) - int(np.isin(all_own, self._common, assume_unique=True).sum())
         owners = np.concatenate([self._owners[self._start[h] : self._start[h] + self._count[h]] for h in hits])
         shared = np.bincount(owners, minlength=len(self._sizes))
         smaller = np.minimum(self._sizes, distinguishing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 
@@ -17,8 +18,7 @@ def collapse(text: str) -> str:
 
 def loose(text: str) -> str:
     """`collapse`, case folded, with every character that is neither letter, digit nor mark taken for a space."""
-    folded = nfc(nfc(text).casefold())
-    return " ".join("".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in folded).split())
+    return " ".join(_fold(text).translate(_WORDS).split())
 
 
 def bare(text: str) -> str:
@@ -26,14 +26,25 @@ def bare(text: str) -> str:
 
     Two digits that something stood between stay apart, so that "1 23" is not "12 3". Symbols such as + and % stay.
     """
-    kept: list[str] = []
-    gap = False
-    for c in nfc(nfc(text).casefold()):
-        if unicodedata.category(c)[0] not in "LNMS":
-            gap = True
-            continue
-        if gap and kept and kept[-1].isdigit() and c.isdigit():
-            kept.append(" ")
-        kept.append(c)
-        gap = False
-    return "".join(kept)
+    return _BESIDE_NO_DIGIT.sub("", " ".join(_fold(text).translate(_WORDS_AND_SYMBOLS).split()))
+
+
+def _fold(text: str) -> str:
+    return text.lower() if text.isascii() else nfc(nfc(text).casefold())
+
+
+class _Kept(dict[int, int]):
+    """A table for `str.translate`, filled as characters are met: those of other categories become spaces."""
+
+    def __init__(self, categories: str) -> None:
+        super().__init__()
+        self._categories = categories
+
+    def __missing__(self, point: int) -> int:
+        self[point] = point if unicodedata.category(chr(point))[0] in self._categories else 0x20
+        return self[point]
+
+
+_WORDS = _Kept("LNM")
+_WORDS_AND_SYMBOLS = _Kept("LNMS")
+_BESIDE_NO_DIGIT = re.compile(r"(?<!\d) | (?!\d)")

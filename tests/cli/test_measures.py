@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +67,10 @@ def test_one_metric_is_described_with_its_options(capsys):
     assert main(["metrics", "rogue"]) == 2
     assert main(["metrics", "--json"]) == 0
     capsys.readouterr()
+
+
+def test_the_table_in_the_documentation_is_the_one_printed(capsys):
+    assert main(["metrics", "--markdown"]) == 0
+    table = capsys.readouterr().out
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    assert table in page, "run `lorarun metrics --markdown` and put its table into docs/metrics.md"
