@@ -32,6 +32,7 @@ class Known:
     last_of: Mapping[str, Finished]  # step id → its newest manifest
     force: frozenset[str] = frozenset()  # step ids to run whatever is cached
     keep_environment: bool = False  # take outputs that differ in the environment alone
+    broken: Mapping[str, str] = field(default_factory=dict)  # key → what is wrong with its outputs
     outputs: dict[tuple[str, str], str] = field(default_factory=dict)  # filled while planning
 
     def remember(self, step_id: str, finished: Finished) -> None:
@@ -47,6 +48,8 @@ def decide(step: Step, known: Known, spec: Spec) -> tuple[PlannedStep, Component
         waiting = sorted({n.step for n in step.needs if (n.step, n.file) not in known.outputs})
         reason = Reason("upstream", f"after {', '.join(waiting)}")
         return PlannedStep(step, "upstream", reasons=(reason,)), None
+    if parts.key in known.broken:
+        return PlannedStep(step, "run", parts.key, (Reason("output-corrupt", known.broken[parts.key]),)), parts
     found = known.by_key.get(parts.key)
     if found and step.id not in known.force:
         known.remember(step.id, found)

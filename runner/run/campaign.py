@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import ChangedError, LorarunError
+from runner.errors import ChangedError, IntegrityError, LorarunError
 from runner.plan.build import build_steps
 from runner.plan.model import Plan, Step
 from runner.plan.params import Choice
@@ -122,13 +122,15 @@ def _result(outcome: Outcome) -> Event:
 
 def repair(surveyed: Survey) -> list[str]:
     """Set every damaged step output aside, so that it is made again; the names of what was moved."""
-    moved = []
-    for key, manifest in surveyed.artifacts.manifests().items():
+    artifacts, moved = surveyed.artifacts, []
+    for key in {**artifacts.manifests(), **artifacts.broken}:
         try:
-            surveyed.artifacts.verify(key)
-        except LorarunError:
-            surveyed.artifacts.quarantine(key)
-            moved.append(f"{manifest.step}/{key[:12]}")
+            if key not in artifacts.broken:
+                artifacts.verify(key)
+                continue
+        except IntegrityError:
+            pass
+        moved.append(artifacts.quarantine(key).name)
     return moved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -12,33 +13,61 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.errors import LockedError
+from runner import files
+from runner.errors import IntegrityError, LockedError
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.05
+GLANCE_SECONDS = 0.2  # somebody who only asks whether the lock is held has it for a moment
 
 
 @contextmanager
 def project_lock(root: Path, *, timeout_seconds: float = 0.0) -> Iterator[None]:
     """Hold the project's lock. The file is never unlinked: unlinking would let two holders in.
 
+    Should somebody else remove it all the same, the folder that it lies in is locked too, and a file that was
+    replaced while we waited is not the lock.
+
     Raises:
         LockedError: another process holds it, and still did after `timeout_seconds`.
     """
     path = root / "artifacts" / ".lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    files.make_folder(path.parent)
+    deadline = time.monotonic() + max(timeout_seconds, GLANCE_SECONDS)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = -1
     try:
-        _acquire(descriptor, path, time.monotonic() + timeout_seconds)
-        note = {
-            "pid": os.getpid(),
-            "host": socket.gethostname(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        _acquire(folder, path, deadline)
+        descriptor = _acquire_file(path, deadline)
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        os.pwrite(descriptor, _note(), 0)
         yield
         os.ftruncate(descriptor, 0)
     finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+        os.close(folder)
+
+
+def _note() -> bytes:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since}).encode()
+
+
+def _acquire_file(path: Path, deadline: float) -> int:
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            if error.errno != errno.ELOOP:
+                raise
+            raise IntegrityError(f"`{path}` is a symbolic link", help="remove it; a lock is a plain file") from error
+        try:
+            _acquire(descriptor, path, deadline)
+            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
         os.close(descriptor)
 
 

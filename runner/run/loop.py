@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from runner.errors import InterruptedRunError, LorarunError, ResourceError, StepError
+from runner.errors import IntegrityError, InterruptedRunError, LorarunError, ResourceError, StepError
 from runner.machine.blas import child_environment, find
 from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
@@ -21,7 +21,7 @@ from runner.run.child import Worker
 from runner.run.journal import Listener
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
-from runner.store.artifacts import Artifacts, describe
+from runner.store.artifacts import REPAIR, Artifacts, describe
 from runner.store.manifest import Manifest
 
 EVENT_SECONDS = 0.2  # progress events of one step are passed on at most this often
@@ -80,7 +80,10 @@ class Loop:
         planned, parts = decide(step, self.known, self.spec)
         assert parts is not None, f"{step.id} came before its parents"
         about = {"step": step.id, "position": position, "of": of, "key": planned.key}
+        if any(r.code == "output-corrupt" for r in planned.reasons):
+            raise IntegrityError(f"{step.id}: {planned.reasons[0].text}", help=REPAIR)
         if planned.action == "cached":
+            self._verify(planned.key)
             self.outcomes[step.id] = StepOutcome(planned, planned.key, "cached")
             self.emit({"event": "cached", **about})
             return
@@ -147,11 +150,15 @@ class Loop:
         inputs = {source.role: self.sources[f"{source.kind}/{source.id}"] for source in step.sources}
         for need in step.needs:
             key = self.outcomes[need.step].key
-            if key not in self._verified:
-                self.artifacts.verify(key)
-                self._verified.add(key)
+            self._verify(key)
             inputs[need.role] = self.artifacts.place(key) / need.file
         return inputs
+
+    def _verify(self, key: str) -> None:
+        """Compare a step's outputs with their digests, once in a run: nothing damaged is used or called good."""
+        if key not in self._verified:
+            self.artifacts.verify(key)
+            self._verified.add(key)
 
     def _worker_for(self, group: str) -> Worker:
         if self._worker is None or self._group != group:

@@ -55,6 +55,7 @@ def survey(spec: Spec, root: Path, *, force: frozenset[str] = frozenset(), keep_
         last_of={s: m.finished() for s, m in artifacts.last_of().items()},
         force=force,
         keep_environment=keep_environment,
+        broken=artifacts.broken,
     )
     return Survey(artifacts, known, places)
 

@@ -5,6 +5,9 @@ A folder there is complete and bit-correct, or it is not there: it is made under
 
 from __future__ import annotations
 
+import os
+import re
+import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,6 +19,9 @@ from runner.errors import IntegrityError
 from runner.store.manifest import FILE, Manifest, Output, read_manifest, write_manifest
 
 WORK = ".work"
+QUARANTINE = ".quarantine"
+REPAIR = "`lorarun apply --repair` sets it aside and runs the step again"
+KEY = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass
@@ -24,24 +30,35 @@ class Artifacts:
 
     root: Path  # the project
     _by_key: dict[str, Path] = field(default_factory=dict)
-    broken: dict[str, str] = field(default_factory=dict)  # folder → what is wrong with its manifest
+    broken: dict[str, str] = field(default_factory=dict)  # key → what is wrong with its folder
 
     def __post_init__(self) -> None:
         self.folder = self.root / "artifacts"
         self.rescan()
 
     def rescan(self) -> None:
-        """Look again at what is there."""
+        """Look again at what is there. Sizes are compared here, digests when an output is used."""
         self._by_key, self.broken = {}, {}
         self._last: dict[str, Manifest] = {}
         self._manifests: dict[str, Manifest] = {}
-        for path in sorted(self.folder.glob(f"*/**/{FILE}")):
-            if path.relative_to(self.folder).parts[0].startswith("."):
-                continue
+        for folder in self._folders():
             try:
-                self._learn(path.parent, read_manifest(path.parent))
+                manifest = read_manifest(folder, self.root)
+                self._learn(folder, manifest)
             except IntegrityError as error:
-                self.broken[str(path.parent.relative_to(self.root))] = error.message
+                self.broken[folder.name] = error.message
+                continue
+            wrong = glance(folder, manifest)
+            if wrong:
+                self.broken[folder.name] = "; ".join(wrong)
+
+    def _folders(self) -> list[Path]:
+        """Every folder that is named like a key, wherever it lies but in hidden folders."""
+        found = []
+        for top in sorted(self.folder.glob("[!.]*")):
+            if top.is_dir() and not top.is_symlink():
+                found += [Path(place) for place, _, _ in os.walk(top) if KEY.fullmatch(Path(place).name)]
+        return sorted(found)
 
     def _learn(self, folder: Path, manifest: Manifest) -> None:
         self._by_key[manifest.key] = folder
@@ -81,7 +98,7 @@ class Artifacts:
             place = folder.relative_to(self.root)
             raise IntegrityError(
                 f"`{place}` is not what was written: {'; '.join(wrong)}",
-                help="`lorarun apply --repair` sets it aside and runs the step again",
+                help=REPAIR,
             )
         return manifest
 
@@ -104,8 +121,8 @@ class Artifacts:
         out = self.work(manifest.key) / "out"
         final = self.folder / manifest.step / manifest.key
         write_manifest(out, manifest)
-        if final.exists():  # a run that was killed between rename and clean-up
-            shutil.rmtree(final)
+        if final.exists():  # a forced step, or a run that was killed between rename and clean-up
+            self.set_aside(final)
         files.commit_folder(out, final)
         shutil.rmtree(self.folder / WORK / manifest.key, ignore_errors=True)
         self._learn(final, manifest)
@@ -113,16 +130,34 @@ class Artifacts:
 
     def quarantine(self, key: str) -> Path:
         """Set a damaged step aside, so that it runs again and nothing is lost."""
-        folder = self._by_key.pop(key)
-        manifest = self._manifests.pop(key)
-        if self._last.get(manifest.step) == manifest:
+        folder = self._by_key.pop(key, None) or next(f for f in self._folders() if f.name == key)
+        manifest = self._manifests.pop(key, None)
+        self.broken.pop(key, None)
+        if manifest and self._last.get(manifest.step) == manifest:
             del self._last[manifest.step]
-        target = self.folder / ".quarantine" / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            shutil.rmtree(target)
+        return self.set_aside(folder)
+
+    def set_aside(self, folder: Path) -> Path:
+        """Move a step's folder out of the way, beside what was moved there before."""
+        target = self.folder / QUARANTINE / f"{folder.name}.{secrets.token_hex(4)}"
+        files.make_folder(target.parent)
         folder.rename(target)
+        files.fsync_folder(folder.parent)
         return target
+
+
+def glance(folder: Path, manifest: Manifest) -> list[str]:
+    """What can be seen without reading: files that are missing or of another size."""
+    wrong = []
+    for name, output in sorted(manifest.outputs.items()):
+        try:
+            status = (folder / name).lstat()
+        except OSError:
+            wrong.append(f"{name} is missing")
+            continue
+        if status.st_size != output.size:
+            wrong.append(f"{name} has {status.st_size:,} bytes, written were {output.size:,}")
+    return wrong
 
 
 def differences(folder: Path, digests: Mapping[str, str]) -> list[str]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from runner import files
-from runner.canonical import plain
-from runner.errors import IntegrityError
+from runner.canonical import digest_value, plain
+from runner.errors import IntegrityError, InvalidError
 from runner.plan.resolve import Finished
+from runner.record.shape import build
 
 FILE = "manifest.json"
 FORMAT = "lorarun/manifest/v1"
@@ -43,22 +44,31 @@ class Manifest:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Write the manifest into a step's folder, durably."""
-    files.write_json(folder / FILE, {"format": FORMAT, **plain(manifest)})
+    """Write the manifest into a step's folder, durably, with its own digest."""
+    value = {"format": FORMAT, **plain(manifest)}
+    files.write_json(folder / FILE, {**value, "digest": digest_value(value)})
 
 
-def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a step's folder.
+def read_manifest(folder: Path, root: Path | None = None) -> Manifest:
+    """The manifest of a step's folder, which is named by the step's key.
 
     Raises:
-        IntegrityError: it is not a manifest of this format.
+        IntegrityError: it is missing, not a manifest of this format, or not as it was written.
     """
-    value = files.read_json(folder / FILE)
+    path = folder / FILE
     try:
-        if value["format"] != FORMAT:
-            raise IntegrityError(f"`{folder / FILE}` has the format {value['format']!r}, not {FORMAT}")
-        fields = {k: v for k, v in value.items() if k != "format"}
-        fields["outputs"] = {k: Output(**v) for k, v in value["outputs"].items()}
-        return Manifest(**fields)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"`{folder / FILE}` is not a manifest: {error}") from error
+        value = files.read_json(path, root=root)
+    except InvalidError as error:
+        raise IntegrityError(error.message) from error
+    if not isinstance(value, dict) or value.get("format") != FORMAT:
+        raise IntegrityError(f"`{path}` is not a manifest of the format {FORMAT}")
+    stated = value.pop("digest", None)
+    try:
+        if stated != digest_value(value):
+            raise IntegrityError(f"`{path}` is not what was written: it does not have its own digest")
+        manifest = build(Manifest, {k: v for k, v in value.items() if k != "format"})
+    except ValueError as error:
+        raise IntegrityError(f"`{path}` is not a manifest: {error}") from error
+    if manifest.key != folder.name:
+        raise IntegrityError(f"`{path}` is the manifest of another step ({manifest.key[:12]})")
+    return manifest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import LockedError
+from runner.errors import IntegrityError, LockedError
 from runner.run.lock import is_held, project_lock
 
 HOLD = """
@@ -61,3 +61,47 @@ def test_an_unreadable_note_does_not_hide_that_the_project_is_held(tmp_path: Pat
     (tmp_path / "artifacts" / ".lock").write_bytes(b"\xff not json")
     with pytest.raises(LockedError, match=r"another run holds this project\n"), project_lock(tmp_path):
         pass
+
+
+def test_removing_the_lock_file_lets_nobody_else_in(tmp_path: Path, holder) -> None:
+    (tmp_path / "artifacts" / ".lock").unlink()
+    with pytest.raises(LockedError), project_lock(tmp_path):
+        pass
+
+
+def test_a_child_that_outlives_its_parent_does_not_hold_the_lock(tmp_path: Path) -> None:
+    """Programs that a run starts do not inherit the lock."""
+    with project_lock(tmp_path):
+        child = subprocess.Popen(["sleep", "60"])
+    try:
+        with project_lock(tmp_path):
+            pass
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_asking_whether_the_lock_is_held_keeps_nobody_out(tmp_path: Path) -> None:
+    with project_lock(tmp_path):
+        pass
+    asking = "import sys\nfrom pathlib import Path\nfrom runner.run.lock import is_held\nprint(1, flush=True)\n"
+    asking += "while True: is_held(Path(sys.argv[1]))"
+    process = subprocess.Popen([sys.executable, "-c", asking, str(tmp_path)], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        for _ in range(20):
+            with project_lock(tmp_path, timeout_seconds=10):
+                pass
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_lock_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "artifacts").mkdir()
+    (tmp_path / "target").write_text("kept")
+    (tmp_path / "artifacts" / ".lock").symlink_to(tmp_path / "target")
+    with pytest.raises(IntegrityError, match="symbolic"), project_lock(tmp_path):
+        pass
+    assert (tmp_path / "target").read_text() == "kept"

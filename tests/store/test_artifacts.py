@@ -7,6 +7,7 @@ import pytest
 from runner.errors import IntegrityError
 from runner.store.artifacts import Artifacts, describe
 from runner.store.manifest import Manifest
+from tests.faults import Fault, acknowledged
 
 KEY = "ab" * 32
 
@@ -65,12 +66,74 @@ def test_damage_is_named_and_never_used(artifacts: Artifacts, damage, message: s
         artifacts.verify(KEY)
 
 
-def test_a_broken_manifest_is_named_and_its_step_counts_as_missing(artifacts: Artifacts, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda f: (f / "manifest.json").write_text("{"), "not valid JSON"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "not a manifest of the format"),
+        (lambda f: (f / "manifest.json").unlink(), "no such file"),
+        (lambda f: edit(f / "manifest.json", '"loss": 1.0', '"loss": 0.5'), "does not have its own digest"),
+        (lambda f: edit(f / "manifest.json", "manifest/v1", "manifest/v2"), "not a manifest of the format"),
+        (lambda f: (f / "a.txt").unlink(), "a.txt is missing"),
+        (lambda f: (f / "a.txt").write_text("longer than before"), "a.txt has 18 bytes, written were 7"),
+        (lambda f: f.rename(f.with_name("cd" * 32)), "manifest of another step"),
+    ],
+)
+def test_a_damaged_folder_is_named_when_it_is_looked_at(artifacts: Artifacts, tmp_path: Path, damage, message) -> None:
+    made(artifacts)
+    damage(artifacts.place(KEY))
+    assert [message in said for said in Artifacts(tmp_path).broken.values()] == [True]
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_broken_manifest_is_never_a_finished_step(artifacts: Artifacts, tmp_path: Path) -> None:
     made(artifacts)
     (artifacts.place(KEY) / "manifest.json").write_text("{")
     later = Artifacts(tmp_path)
     assert later.manifests() == {}
-    assert list(later.broken) == [f"artifacts/tune/x/{KEY}"]
+    assert list(later.broken) == [KEY]
+    kept = later.quarantine(KEY)
+    assert (kept / "a.txt").read_text() == "weights"
+    assert Artifacts(tmp_path).broken == {}
+
+
+def test_a_folder_that_links_out_of_the_project_is_not_looked_into(artifacts: Artifacts, tmp_path: Path) -> None:
+    made(artifacts)
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / "artifacts" / "tune").rename(elsewhere)
+    (tmp_path / "artifacts" / "tune").symlink_to(elsewhere)
+    assert (Artifacts(tmp_path).manifests(), Artifacts(tmp_path).broken) == ({}, {})
+
+
+def test_a_step_that_is_made_again_leaves_the_old_outputs_aside(artifacts: Artifacts, tmp_path: Path) -> None:
+    made(artifacts)
+    made(artifacts, text="again")
+    assert (artifacts.place(KEY) / "a.txt").read_text() == "again"
+    [old] = (tmp_path / "artifacts" / ".quarantine").iterdir()
+    assert (old / "a.txt").read_text() == "weights"
+
+
+@pytest.mark.parametrize("mode", ["ENOSPC", "EIO", "crash", "kill"])
+def test_a_finished_step_is_whole_or_not_there_whatever_fails(tmp_path: Path, mode: str) -> None:
+    for at in range(1, 60):
+        fault, root = Fault(at, mode), tmp_path / str(at)
+        done = acknowledged(lambda root=root: made(Artifacts(root)), fault)
+        later = Artifacts(root)
+        assert later.broken == {}
+        assert KEY in later.manifests() or not done
+        if KEY in later.manifests():
+            later.verify(KEY)
+        else:
+            made(later)
+        if not fault.fired:
+            assert at > 10
+            return
+    raise AssertionError("it never ends")
 
 
 def test_a_damaged_step_that_is_set_aside_is_kept_and_not_found_any_more(artifacts: Artifacts, tmp_path: Path) -> None:
