@@ -1,0 +1,119 @@
+"""Tests of what a CI runs: the gate script for real, and the workflow files by their schemas."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from lxml import etree
+
+from runner.report.templates import folder
+from tests.report.sample_campaign import sample_evidence, sample_record, store
+
+ROOT = Path(__file__).parents[2]
+GATE = folder() / "ci" / "gate.sh"
+
+
+def git(root: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", root, *identity, *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def gate(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "LORARUN_"))}
+    command = f"{sys.executable} -m runner.cli.main"
+    environment |= {"PYTHONPATH": str(ROOT), "LORARUN_COMMAND": command, **variables}
+    return subprocess.run(["bash", GATE], cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "specs").mkdir()
+    spec = (ROOT / "specs" / "demo.yaml").read_text(encoding="utf-8")
+    (tmp_path / "specs" / "demo.yaml").write_text(spec, encoding="utf-8")
+    name = yaml.safe_load(spec)["metadata"]["name"]
+    record = sample_record("FAIL")
+    store(tmp_path, [type(record)(**{**vars(record), "campaign": name})], sample_evidence(2))
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "base")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_gate_writes_every_report_and_ends_with_the_worst_code(project: Path) -> None:
+    done = gate(project, LORARUN_SPEC="specs/demo.yaml", LORARUN_BASE=git(project, "rev-parse", "HEAD"))
+    # The hand-made record's scores do not add up to its verdict, and check finds that out.
+    assert done.returncode == 8, done.stdout + done.stderr
+    out = project / "lorarun-report"
+    assert {p.name for p in out.iterdir()} == {"comment.md", "junit.xml", "plan.txt", "report.html", "report.json"}
+    assert etree.parse(out / "junit.xml").getroot().tag == "testsuites"
+    assert (out / "comment.md").read_text(encoding="utf-8").startswith("## ❌ FAIL")
+
+
+@pytest.mark.slow
+def test_on_github_the_gate_annotates_and_fills_the_step_summary(project: Path) -> None:
+    summary = project / "summary.md"
+    done = gate(project, LORARUN_SPEC="specs/demo.yaml", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    assert "::error file=specs/ticket019-mini.yaml,line=1,title=FAIL" in done.stdout
+    assert "FAIL" in summary.read_text(encoding="utf-8")
+
+
+def test_the_gate_refuses_a_base_that_is_not_there(project: Path) -> None:
+    done = gate(project, LORARUN_SPEC="specs/demo.yaml", LORARUN_BASE="1" * 40)
+    assert done.returncode == 8
+    assert "fetch the full history" in done.stdout
+
+
+@pytest.mark.slow
+def test_text_in_variables_is_never_run(project: Path) -> None:
+    gate(project, LORARUN_SPEC="specs/$(touch pwned).yaml; touch pwned", LORARUN_LANGUAGE="$(touch pwned)")
+    assert not list(project.rglob("pwned"))
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [
+        ("vendor.github-actions", ROOT / "action.yml"),
+        ("vendor.github-workflows", folder() / "ci" / "github" / "lorarun.yml"),
+        ("vendor.github-workflows", folder() / "ci" / "github" / "lorarun-comment.yml"),
+        ("vendor.gitlab-ci", folder() / "ci" / "gitlab" / "lorarun.gitlab-ci.yml"),
+    ],
+)
+def test_ci_files_are_valid_by_their_published_schemas(schema: str, path: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["action.yml", "templates/ci/github/lorarun.yml", "templates/ci/github/lorarun-comment.yml"]
+)
+def test_no_expression_is_pasted_into_a_script(path: str) -> None:
+    document = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    jobs = [document["runs"]] if "runs" in document else list(document["jobs"].values())
+    scripts = [step.get("run", "") + str(step.get("with", {}).get("script", "")) for j in jobs for step in j["steps"]]
+    assert any(scripts)
+    assert not any("${{" in script for script in scripts)
+
+
+def test_workflows_ask_for_no_more_rights_than_they_need() -> None:
+    gate_file = yaml.safe_load((folder() / "ci" / "github" / "lorarun.yml").read_text(encoding="utf-8"))
+    comment = yaml.safe_load((folder() / "ci" / "github" / "lorarun-comment.yml").read_text(encoding="utf-8"))
+    assert gate_file["permissions"] == {"contents": "read"}
+    assert comment["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert "checkout" not in str(comment["jobs"])
+
+
+def test_the_pre_commit_hook_calls_a_command_that_exists() -> None:
+    hook = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))[0]
+    assert hook["entry"] == "lorarun validate"
+    done = subprocess.run(
+        [sys.executable, "-m", "runner.cli.main", *hook["entry"].split()[1:], "--help"], cwd=ROOT, check=False
+    )
+    assert done.returncode == 0
