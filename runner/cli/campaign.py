@@ -107,10 +107,11 @@ def apply(
 def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
     """Write the reports and say what came out and what to do next."""
     from runner.acceptance.result import result_line
-    from runner.report.write import write_reports
+    from runner.report.write import keep_reports
+    from runner.store.ssot import Stored
 
     done = outcome.account
-    reports = write_reports(root, done.record, done.rows, language=language)
+    reports = keep_reports(root, Stored(done.record_id, done.record), language=language)
     if output_format == "text":
         record = f"ssot/records/{done.record_id}.json"
         hidden = "" if done.appended else "  (recorded before)"

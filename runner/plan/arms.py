@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import product
 
-from runner.spec.model import ChainSpec, EvaluationSpec, Spec, StageSpec
+from runner.spec.model import EvaluationSpec, Spec, StageSpec
 
 BASE = "base"
 REFERENCE = "reference"
@@ -82,12 +82,3 @@ def _attribution(spec: Spec, stages: tuple[StageSpec, ...]) -> list[tuple[str, .
         flips.append(tuple(own if j == i else BASE for j in range(len(stages))))
         flips.append(tuple(BASE if j == i else (s.adapter or BASE) for j, s in enumerate(stages)))
     return flips
-
-
-def chain_of(spec: Spec, evaluation: EvaluationSpec) -> ChainSpec | None:
-    """The chain that an evaluation runs, or None for a single model."""
-    subject = evaluation.subject
-    if subject in spec.chains:
-        return spec.chains[subject]
-    tune = spec.tunes.get(subject)
-    return spec.chains[tune.chain] if tune and tune.chain else None

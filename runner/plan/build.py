@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runner.canonical import plain
 from runner.metrics.table import METRICS
-from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, chain_of, stages_of
+from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
 from runner.plan.params import Choice, generate_params, prepare_params, tune_params
@@ -18,7 +18,6 @@ from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, Tun
 UPSTREAM = "upstream."
 COMPLETIONS, ADAPTER = "completions.jsonl", "adapters.safetensors"
 REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
-FED = tuple(m.name for m in METRICS.values() if "upstream" in m.needs)  # metrics that need the first stage's answers
 
 
 def build_steps(spec: Spec, *, choices: Mapping[str, Choice] | None = None) -> tuple[Step, ...]:
@@ -191,11 +190,9 @@ class _Builder:
             Need("samples", self.prepare(evaluation.dataset).id, f"{evaluation.split}.jsonl"),
             Need("completions", answered.id, COMPLETIONS),
         ]
-        if chain_of(self.spec, evaluation):
-            needs += [Need("upstream", n.step, n.file) for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
-        # the reference in place of the first stage leaves nothing upstream to compare with
-        unasked = {*REPEATING, *(FED if needs[-1].role != "upstream" else ())} if not arm.is_main else set()
-        metrics = [plain(m) for m in evaluation.metrics if m.name not in unasked]
+        fed = [n for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
+        needs += [Need("upstream", n.step, n.file) for n in fed]
+        metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=bool(fed))]
         self.add(
             Step(
                 id=f"score/{evaluation.id}/{arm.id.replace('>', ',')}",
@@ -206,6 +203,13 @@ class _Builder:
                 origins=(("evaluations", evaluation.id),),
             )
         )
+
+
+def _measurable(metric: str, arm: Arm, *, is_fed: bool) -> bool:
+    """Repeats are made for judged arms only; a stage that was taken as perfect has no answers to compare with."""
+    if metric in REPEATING:
+        return arm.is_main
+    return is_fed or "upstream" not in METRICS[metric].needs
 
 
 def _same(a: Step, b: Step) -> bool:

@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner import files
-from runner.canonical import digest_value, short
+from runner import __version__, files
+from runner.canonical import digest_file, digest_value, short
 from runner.record.model import Record
 from runner.report.render import FORMATS, render
 from runner.store import ssot
 
 FOLDER = "artifacts"
+STAMP = ".reports"
 WRITTEN = ("html", "md", "json", "junit")
 _NAME = re.compile(r"[^\W.][\w.-]{0,99}")
 
@@ -33,10 +34,32 @@ def write_reports(
     root: Path, record: Record, evidence: Sequence[Mapping[str, Any]], *, language: str = ""
 ) -> tuple[Path, ...]:
     """Write the reports of a record and give their paths, the one to open first in front."""
-    folder, history = folder_of(root, record.campaign), history_of(root)
-    paths = []
-    for format in WRITTEN:
-        path = folder / FORMATS[format][1]
+    history, paths = history_of(root), _paths(root, record.campaign)
+    for format, path in paths.items():
         files.write_text(path, render(record, evidence, format=format, language=language, history=history))
-        paths.append(path)
-    return tuple(paths)
+    return tuple(paths.values())
+
+
+def keep_reports(root: Path, stored: ssot.Stored, *, language: str = "") -> tuple[Path, ...]:
+    """As `write_reports`, but rendered only where a report is missing, was changed, or is of other values.
+
+    Raises:
+        IntegrityError: the record's evidence is missing or damaged.
+    """
+    paths = _paths(root, stored.record.campaign)
+    stamp = folder_of(root, stored.record.campaign) / STAMP
+    made_of = digest_value([stored.id, [s.id for s in ssot.scan(root).stored], language, __version__])
+    if not stamp.is_file() or files.read_text(stamp) != _stamp(made_of, paths):
+        write_reports(root, stored.record, ssot.read_evidence(root, stored.record), language=language)
+        files.write_text(stamp, _stamp(made_of, paths))
+    return tuple(paths.values())
+
+
+def _paths(root: Path, campaign: str) -> dict[str, Path]:
+    folder = folder_of(root, campaign)
+    return {format: folder / FORMATS[format][1] for format in WRITTEN}
+
+
+def _stamp(made_of: str, paths: Mapping[str, Path]) -> str:
+    """What the reports were made of, and what they are."""
+    return digest_value([made_of, {name: digest_file(p) for name, p in paths.items() if p.is_file()}])

@@ -17,6 +17,7 @@ from runner.record import evidence, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
+from runner.record.shape import build
 from runner.record.summary import summarise
 from runner.run.gather import Gathered, Locate, gather
 from runner.run.loop import StepOutcome
@@ -32,7 +33,6 @@ class Account:
 
     record: Record
     record_id: str
-    rows: tuple[evidence.Row, ...]
     verdict: Verdict
     appended: bool  # False where this very run had been recorded before
 
@@ -40,24 +40,28 @@ class Account:
 def account(
     spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step], outcomes: dict[str, StepOutcome]
 ) -> Account:
-    """Judge a run, record it with its evidence, and give both."""
+    """Judge a run and record it with its evidence. A run that is on record already is not judged again."""
     manifests = {
         step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
     }
+    failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
+    run_id = _run_id(spec, manifests, failures)
+    stored = ssot.records(root)
+    for one in stored:
+        if (one.record.kind, one.record.campaign, one.record.run_id) == ("campaign", spec.metadata.name, run_id):
+            return Account(one.record, one.id, build(Verdict, one.record.verdict), appended=False)
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
     hidden = spec.evidence == "digests"
     collected = evidence.collect(evidence.without_texts(gathered.rows) if hidden else gathered.rows)
     record_steps = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
     measures = measures_of(spec, collected.rows, gathered.values)
     quantities = quantities_of(measures, record_steps)
-    failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
-    stored = ssot.records(root)
     history = {s.id: s.record for s in stored}
     attempts = earlier_attempts(history, recipe_digest(spec), {m.test_data for m in measures.values()})
     verdict = verdict_of(spec, measures, quantities, attempts=attempts, failures=failures)
     record = replace(
         _blank(spec, root, surveyed),
-        run_id=_run_id(spec, manifests, failures),
+        run_id=run_id,
         data=_data(spec, surveyed, manifests),
         steps=record_steps,
         measures=_measure_values(restore.plain_measures(measures), gathered),
@@ -69,8 +73,7 @@ def account(
         chains=_chains(gathered),
     )
     record_id = ssot.append(root, record, collected.rows)
-    kept = ssot.find(root, record_id).record
-    return Account(kept, record_id, collected.rows, verdict, record_id not in {s.id for s in stored})
+    return Account(ssot.find(root, record_id).record, record_id, verdict, appended=True)
 
 
 def _locator(surveyed: Survey, manifests: dict[str, Manifest]) -> Locate:

@@ -24,6 +24,7 @@ from runner.steps.context import StepRequest
 from runner.store.artifacts import REPAIR, Artifacts, describe
 from runner.store.manifest import Manifest
 
+MODEL, LIGHT = "model", "light"
 EVENT_SECONDS = 0.2  # progress events of one step are passed on at most this often
 
 
@@ -50,9 +51,11 @@ class Loop:
     log: Path
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
-    _worker: Worker | None = None
-    _group: str | None = None
+    _workers: dict[str, Worker] = field(default_factory=dict)
+    _current: Worker | None = None
+    _group: str = ""
     _signal: int = 0
+    _said: bool = False
     _started: float = field(default_factory=time.monotonic)
     _verified: set[str] = field(default_factory=set)
 
@@ -71,7 +74,8 @@ class Loop:
             self.failure = error
             self._block(steps)
         finally:
-            self._close_worker()
+            for role in tuple(self._workers):
+                self._close(role)
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
@@ -161,17 +165,21 @@ class Loop:
             self._verified.add(key)
 
     def _worker_for(self, group: str) -> Worker:
-        if self._worker is None or self._group != group:
-            self._close_worker()
-            environment = {**child_environment(find()), "PYTHONPATH": os.pathsep.join(_import_path())}
-            self._worker = Worker(environment=environment, log=self.log)
+        """The worker of a model, or the one for steps without a model, which stays beside it."""
+        role = MODEL if group else LIGHT
+        if role == MODEL and self._group != group:
+            self._close(MODEL)
             self._group = group
-        return self._worker
+        if role not in self._workers:
+            environment = {**child_environment(find()), "PYTHONPATH": os.pathsep.join(_import_path())}
+            self._workers[role] = Worker(environment=environment, log=self.log)
+        self._current = self._workers[role]
+        return self._current
 
-    def _close_worker(self) -> None:
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
+    def _close(self, role: str) -> None:
+        worker = self._workers.pop(role, None)
+        if worker is not None:
+            worker.close()
 
     def _throttled(self, step: str) -> Callable[[dict[str, Any]], None]:
         last = 0.0
@@ -179,6 +187,9 @@ class Loop:
         def pass_on(event: dict[str, Any]) -> None:
             nonlocal last
             now = time.monotonic()
+            if self._signal and not self._said:  # the handler itself may have come in the middle of a write
+                self._said = True
+                self.emit({"event": "interrupted", "signal": self._signal})
             final = event.get("done") is not None and event.get("done") == event.get("total")
             if final or now - last >= EVENT_SECONDS:
                 last = now
@@ -199,17 +210,16 @@ class Loop:
 
     def _check_wall_time(self) -> None:
         limit = self.spec.limits.wall_time_seconds
-        if limit is not None and time.monotonic() - self._started > limit and self._worker:
-            self._worker.ask_to_stop()
+        if limit is not None and time.monotonic() - self._started > limit and self._current:
+            self._current.ask_to_stop()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         """First: let the step save its state. Second: end at once."""
-        if self._signal and self._worker:
-            self._worker.kill()
+        if self._signal and self._current:
+            self._current.kill()
         self._signal = self._signal or number
-        if self._worker:
-            self._worker.ask_to_stop()
-        self.emit({"event": "interrupted", "signal": number})
+        if self._current:
+            self._current.ask_to_stop()
 
     def _block(self, steps: tuple[Step, ...]) -> None:
         for step in steps:

@@ -14,7 +14,7 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 from runner.steps.prompts import stage_samples
 
 CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
-ADAPTER = "adapters.safetensors"
+ADAPTER, HISTORY = "adapters.safetensors", "history.json"
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -44,12 +44,13 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         on_event=around.on_event,
         should_stop=around.should_stop,
     )
-    write_json(request.out / "history.json", plain(result.history))
+    write_json(request.out / HISTORY, plain(result.history))
     measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest")}
     measures["history"] = curve(result.history)
     # The same tensors under another scale are another adapter.
     content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
-    return StepResult({**measures, "adapter_digest": result.adapter_digest, "scale": lora.scale}, {ADAPTER: content})
+    measures |= {"adapter_digest": result.adapter_digest, "scale": lora.scale}
+    return StepResult(measures, {ADAPTER: content, HISTORY: digest_value([_untimed(r) for r in result.history])})
 
 
 def curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
@@ -57,6 +58,11 @@ def curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     last = len(history) - 1
     places = range(last + 1) if last < CURVE_ROWS else {round(i * last / (CURVE_ROWS - 1)) for i in range(CURVE_ROWS)}
     return [plain(history[i]) for i in sorted(places)]
+
+
+def _untimed(row: dict[str, float]) -> dict[str, float]:
+    """What is the same in every run of the same key."""
+    return {k: v for k, v in row.items() if "second" not in k}
 
 
 def _split(request: StepRequest, split: str) -> tuple[Sample, ...]:
