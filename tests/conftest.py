@@ -1,9 +1,14 @@
-"""Shared by all tests: golden files, rewritten by `pytest --update-golden` and reviewed like code."""
+"""Shared by all tests: golden files, rewritten by `pytest --update-golden` and reviewed like code; hypothesis."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples in every run, and no clock: a busy machine fails nothing.
+settings.register_profile("lorarun", deadline=None, derandomize=True)
+settings.load_profile("lorarun")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runner import files
 from runner.canonical import plain
@@ -13,6 +14,7 @@ from runner.errors import IntegrityError
 from runner.samples.sample import Completion, Fact, ImageRef, Sample
 
 MAX_BYTES = 8 * 2**30
+Value = TypeVar("Value")
 
 
 def _write(path: Path, rows: Sequence[Sample] | Sequence[Completion]) -> None:
@@ -55,16 +57,39 @@ def sample_from(row: dict[str, Any]) -> Sample:
     Raises:
         TypeError, KeyError, AttributeError: the row has another shape.
     """
-    return Sample(
-        **{
-            **row,
-            "images": tuple(ImageRef(**image) for image in row.get("images", ())),
-            "facts": tuple(
-                Fact(f["text"], tuple(f.get("aliases", ())), tuple(f.get("forbid", ()))) for f in row.get("facts", ())
-            ),
-            "fields": dict(row.get("fields", {})),
-        }
-    )
+    facts = [Fact(**{**f, "aliases": _texts(f["aliases"]), "forbid": _texts(f["forbid"])}) for f in row["facts"]]
+    images = [ImageRef(**image) for image in row["images"]]
+    sample = Sample(**{**row, "images": tuple(images), "facts": tuple(facts), "fields": dict(row["fields"])})
+    parts: list[Sample | Fact | ImageRef] = [sample, *facts, *images]
+    for part in parts:
+        _check(part)
+    if not all(isinstance(v, str) for v in (*sample.fields, *sample.fields.values())):
+        raise TypeError("`fields` holds something that is no text")
+    return sample
+
+
+def completion_from(row: dict[str, Any]) -> Completion:
+    """A completion from its plain form.
+
+    Raises:
+        TypeError: the row has another shape.
+    """
+    completion = Completion(**row)
+    _check(completion)
+    return completion
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(v, str) for v in values):
+        raise TypeError("not a list of texts")
+    return tuple(values)
+
+
+def _check(value: Sample | Fact | ImageRef | Completion) -> None:
+    for field in dataclasses.fields(value):
+        wanted = {"str": str, "int": int}.get(str(field.type))
+        if wanted and type(getattr(value, field.name)) is not wanted:
+            raise TypeError(f"`{field.name}` is not of type {field.type}")
 
 
 def read_samples(path: Path) -> tuple[Sample, ...]:
@@ -84,11 +109,11 @@ def read_completions(path: Path) -> tuple[Completion, ...]:
         InvalidError: the file is missing or no plain file.
         IntegrityError: a line is not a completion, so somebody changed the file.
     """
-    return tuple(_typed(path, number, lambda r: Completion(**r), row) for number, row in _read(path))
+    return tuple(_typed(path, number, completion_from, row) for number, row in _read(path))
 
 
-def _typed(path: Path, number: int, make: Any, row: dict[str, Any]) -> Any:
+def _typed(path: Path, number: int, make: Callable[[dict[str, Any]], Value], row: dict[str, Any]) -> Value:
     try:
         return make(row)
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise IntegrityError(f"{path}:{number}: not a row that lorarun wrote: {error}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runner.canonical import plain
 from runner.files import write_json
-from runner.metrics.measure import measure
+from runner.metrics.measure import details, measure
 from runner.samples.io import read_completions, read_samples
 from runner.samples.sample import Completion
 from runner.steps.context import StepRequest, StepResult, Surroundings
@@ -23,8 +23,13 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     upstream = _read(request.inputs["upstream"]) if "upstream" in request.inputs else None
     metrics = request.params["metrics"]
     scores = []
+    beside: dict[str, dict[str, float]] = {}
     for done, metric in enumerate(metrics):
         around.on_event({"event": "scored", "done": done, "total": len(metrics), "metric": metric["name"]})
-        scores.append(measure(metric["name"], metric["options"], samples, completions, upstream=upstream))
+        name, options = metric["name"], metric["options"]
+        scores.append(measure(name, options, samples, completions, upstream=upstream))
+        beside[scores[-1].metric] = details(name, options, samples, completions, upstream=upstream)
     write_json(request.out / "scores.json", [plain(s) for s in scores])
-    return StepResult({"values": {s.metric: s.value for s in scores}, "samples": len(samples)})
+    values = {s.metric: s.value for s in scores}
+    # Failures by kind, percentiles of lengths and the like, for reports; judged by nothing.
+    return StepResult({"values": values, "details": {k: v for k, v in beside.items() if v}, "samples": len(samples)})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,7 +44,16 @@ def test_equal_samples_make_equal_bytes_whatever_the_order_of_their_fields(tmp_p
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"id": "1"}', '{"sample_id": "1", "text": "", "tokens": 0, "extra": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        '{"id": "1"}',
+        '{"sample_id": "1", "text": "", "tokens": 0, "extra": 1}',
+        '{"sample_id": "1", "text": 7, "tokens": 0}',
+    ],
+)
 def test_a_changed_line_is_named(tmp_path, line):
     write_completions(tmp_path / "c.jsonl", [Completion("1", "x", 1)])
     (tmp_path / "c.jsonl").write_text((tmp_path / "c.jsonl").read_text() + line + "\n")
@@ -53,3 +64,14 @@ def test_a_changed_line_is_named(tmp_path, line):
 def test_a_missing_file_is_an_error_of_the_user(tmp_path):
     with pytest.raises(InvalidError, match="no such file"):
         read_samples(tmp_path / "none.jsonl")
+
+
+@pytest.mark.parametrize(
+    "change", [{"images": [{}]}, {"facts": ["x"]}, {"fields": {"a": 1}}, {"facts": [{"text": 1}]}, {"id": None}]
+)
+def test_a_changed_sample_is_named(tmp_path, change):
+    path = tmp_path / "s.jsonl"
+    write_samples(path, [Sample("1", "p", "r")])
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}) + "\n")
+    with pytest.raises(IntegrityError, match=r"s\.jsonl:1: not a row"):
+        read_samples(path)
