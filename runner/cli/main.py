@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
     "schema": ("runner.cli.explain:schema", "Print the spec's language as JSON Schema or as a page."),
     "explain": ("runner.cli.explain:explain", "Explain the code of a finding, such as E107."),
+    "fmt": ("runner.cli.scaffold:fmt", "Bring specs into one form; comments stay."),
+    "migrate": ("runner.cli.scaffold:migrate", "Rewrite a spec of an older language in today's."),
     "lock": ("runner.cli.models:lock", "Pin what a spec leaves open: commits, digests, environment."),
     "fetch": ("runner.cli.models:fetch", "Bring the hub models of a spec to this machine."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),

@@ -64,12 +64,15 @@ class Parsed:
 
 
 @dataclass(slots=True)
-class _Node:
+class Node:
+    """A value of the text with its place. A list's children are (item, item), a mapping's (key, value)."""
+
     kind: str  # scalar | list | map
     span: Span
     value: Any = None
     tag: str = ""
     plain: bool = False
+    flow: bool = False  # written in brackets or braces
     weight: int = 1  # nodes, aliases expanded
     children: list[Any] = field(default_factory=list)
 
@@ -92,6 +95,15 @@ def parse(source: Source) -> Parsed:
     builder = _Builder(source)
     data = builder.build(root, START, ())
     return Parsed(Tree(data, builder.origins), builder.diagnostics, frozenset(builder.damaged))
+
+
+def compose(source: Source) -> Node | None:
+    """The text's nodes, None where it cannot be read."""
+    try:
+        _check_text(source)
+        return _Composer(source).compose()
+    except _StopError:
+        return None
 
 
 def _check_text(source: Source) -> None:
@@ -133,10 +145,10 @@ class _Composer:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.anchors: dict[str, _Node | None] = {}  # None while the node is still open
+        self.anchors: dict[str, Node | None] = {}  # None while the node is still open
         self.count = 0
 
-    def compose(self) -> _Node:
+    def compose(self) -> Node:
         try:
             return self._document(events(self.source.text))
         except yaml.MarkedYAMLError as error:
@@ -145,8 +157,8 @@ class _Composer:
             message = f"this is not YAML: {str(error).splitlines()[0][:120]}"
             raise _StopError(at_span(self.source, START, "E004", message)) from error
 
-    def _document(self, stream: Iterator[Event]) -> _Node:
-        root: _Node | None = None
+    def _document(self, stream: Iterator[Event]) -> Node:
+        root: Node | None = None
         for event in stream:
             if isinstance(event, DocumentStartEvent):
                 if root is not None:
@@ -160,7 +172,7 @@ class _Composer:
             raise _StopError(at_span(self.source, START, "E006", "the file is empty", help=help))
         return root
 
-    def _node(self, event: Event, stream: Iterator[Event], depth: int) -> _Node:
+    def _node(self, event: Event, stream: Iterator[Event], depth: int) -> Node:
         self.count += 1
         if depth > MAX_DEPTH:
             raise _StopError(at_span(self.source, _span(event), "E003", f"nested more than {MAX_DEPTH} deep"))
@@ -174,14 +186,14 @@ class _Composer:
         if isinstance(event, ScalarEvent):
             plain = bool(event.implicit[0])
             tag = "" if plain or (event.implicit[1] and not event.tag) else event.tag or ""
-            node = _Node("scalar", _span(event), event.value, tag, plain and not event.style)
+            node = Node("scalar", _span(event), event.value, tag, plain and not event.style)
         else:
             node = self._collection(event, stream, depth)
         if anchor:
             self.anchors[anchor] = node
         return node
 
-    def _alias(self, event: AliasEvent) -> _Node:
+    def _alias(self, event: AliasEvent) -> Node:
         if event.anchor not in self.anchors:
             help = f"write `&{event.anchor}` before the value that is meant"
             raise _StopError(
@@ -193,12 +205,12 @@ class _Composer:
             raise _StopError(at_span(self.source, _span(event), "E005", message))
         return node
 
-    def _collection(self, event: Event, stream: Iterator[Event], depth: int) -> _Node:
+    def _collection(self, event: Event, stream: Iterator[Event], depth: int) -> Node:
         if not isinstance(event, MappingStartEvent | SequenceStartEvent):
             raise _StopError(at_span(self.source, _span(event), "E004", "a value is missing"))
         mapping = isinstance(event, MappingStartEvent)
         tag = "" if event.implicit else event.tag or ""
-        node = _Node("map" if mapping else "list", _span(event), tag=tag)
+        node = Node("map" if mapping else "list", _span(event), tag=tag, flow=bool(event.flow_style))
         for child in stream:
             if isinstance(child, MappingEndEvent | SequenceEndEvent):
                 end = _span(child)
@@ -241,7 +253,7 @@ class _Builder:
         self.diagnostics: list[Diagnostic] = []
         self.damaged: set[Key] = set()
 
-    def build(self, node: _Node, key: Span, place: Key) -> Any:
+    def build(self, node: Node, key: Span, place: Key) -> Any:
         self.origins[place] = Origin(self.source, key, node.span, place)
         if node.tag:
             short = node.tag.replace("tag:yaml.org,2002:", "!!")
@@ -255,10 +267,10 @@ class _Builder:
             return [self.build(value, value.span, (*place, i)) for i, (_, value) in enumerate(node.children)]
         return self._scalar(node)
 
-    def _error(self, node: _Node, code: str, message: str, *, help: str = "", note: str = "") -> None:
+    def _error(self, node: Node, code: str, message: str, *, help: str = "", note: str = "") -> None:
         self.diagnostics.append(at_span(self.source, node.span, code, message, help=help, note=note))
 
-    def _mapping(self, node: _Node, place: Key) -> dict[str, Any]:
+    def _mapping(self, node: Node, place: Key) -> dict[str, Any]:
         made: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key, value in node.children:
@@ -274,7 +286,7 @@ class _Builder:
             made[name] = self.build(value, key.span, (*place, name))
         return made
 
-    def _key(self, node: _Node) -> str | None:
+    def _key(self, node: Node) -> str | None:
         if node.kind != "scalar" or node.tag:
             self._error(node, "E008", "a key is a text", help="write one name before the colon")
             return None
@@ -292,7 +304,7 @@ class _Builder:
             return None
         return name
 
-    def _scalar(self, node: _Node) -> Any:
+    def _scalar(self, node: Node) -> Any:
         text = node.value
         if not node.plain:
             return self._text(node, text)
@@ -317,7 +329,7 @@ class _Builder:
                 return None
         return self._text(node, text)
 
-    def _text(self, node: _Node, text: str) -> str | None:
+    def _text(self, node: Node, text: str) -> str | None:
         found = _FORBIDDEN.search(text)
         if found:
             self._error(node, "E015", f"the text holds the character U+{ord(found[0]):04X}", help="remove it")
