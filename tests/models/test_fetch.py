@@ -14,7 +14,7 @@ from runner.errors import InvalidError, ResourceError
 from runner.models import download
 from runner.models.digest import digest_checkpoint
 from runner.models.fetch import fetch
-from runner.models.locate import locate_checkpoint
+from runner.models.locate import find_checkpoint, locate_checkpoint
 from runner.spec.model import ModelSpec
 from tests.hub_server import COMMIT, Hub, serving
 
@@ -27,6 +27,7 @@ def served(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (checkpoint / "modeling.py").write_text("raise SystemExit", encoding="utf-8")
     (checkpoint / "original").mkdir()
     (checkpoint / "original" / "consolidated.00.pth").write_bytes(b"x" * 2000)
+    (checkpoint / "original" / "model.safetensors").write_bytes(b"x" * 2000)
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
@@ -83,14 +84,15 @@ def test_a_fetch_that_was_ended_goes_on_in_the_next(served: Hub, checkpoint: Pat
 def test_a_server_that_ignores_ranges_is_coped_with(served: Hub, checkpoint: Path) -> None:
     served.break_after, served.ignore_range = [500], True
     assert digest_checkpoint(fetch(MODEL).checkpoint.folder) == digest_checkpoint(checkpoint)
+    assert len([server for server, _, _, _ in served.asked if server == "files"]) == 2
 
 
 def test_wrong_bytes_are_refused_and_leave_no_checkpoint(served: Hub, tmp_path: Path) -> None:
     served.corrupt = True
     with pytest.raises(InvalidError, match="not what the hub says"):
         fetch(MODEL)
-    with pytest.raises(InvalidError, match="not on this machine"):
-        locate_checkpoint(MODEL, tmp_path)
+    assert find_checkpoint(MODEL, tmp_path) is None
+    assert find_checkpoint(MODEL, tmp_path, commit=COMMIT) is None
 
 
 def test_a_busy_hub_is_asked_again(served: Hub) -> None:
@@ -161,7 +163,8 @@ def test_a_full_disk_is_seen_before_anything_comes(
 CLIENT = """
 import sys
 from huggingface_hub import snapshot_download
-print(snapshot_download("owner/tiny", allow_patterns=["*.json", "*.safetensors"], local_files_only=sys.argv[1] == "1"))
+settings = {"allow_patterns": ["*.json", "*.safetensors"], "ignore_patterns": ["original/*"]}
+print(snapshot_download("owner/tiny", **settings, local_files_only=sys.argv[1] == "1"))
 """
 
 

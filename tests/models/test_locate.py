@@ -1,5 +1,6 @@
 """Tests of runner.models.locate."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,8 +42,15 @@ def test_a_hostile_revision_finds_nothing(hub: Path, tmp_path: Path, revision: s
     assert find_checkpoint(model("owner/tiny", revision), tmp_path) is None
 
 
-def test_a_reference_that_holds_no_commit_is_not_followed(hub: Path, tmp_path: Path) -> None:
-    (hub.parents[1] / "refs" / "main").write_text("../../../source", encoding="ascii")
+def test_a_revision_cannot_name_a_file_outside_the_references(hub: Path, tmp_path: Path) -> None:
+    (hub.parents[1] / "outside").write_text(hub.name, encoding="ascii")
+    assert find_checkpoint(model("owner/tiny", "../outside"), tmp_path) is None
+
+
+def test_a_reference_that_holds_no_commit_is_not_followed(hub: Path, checkpoint: Path, tmp_path: Path) -> None:
+    elsewhere = os.path.relpath(checkpoint, hub.parent)
+    (hub.parents[1] / "refs" / "main").write_text(elsewhere, encoding="utf-8")
+    assert (hub.parent / elsewhere / "config.json").exists()
     assert find_checkpoint(model("owner/tiny"), tmp_path) is None
 
 

@@ -160,7 +160,8 @@ def test_a_config_that_is_no_json_object_is_refused(checkpoint: Path, text: str)
 def test_a_huge_config_is_refused_unread(checkpoint: Path) -> None:
     with (checkpoint / "config.json").open("r+b") as f:
         f.truncate(5 * 2**20)
-    assert codes(checkpoint) == ["E752"]
+    [found] = vet_checkpoint(checkpoint)
+    assert (found.code, "the most is" in found.message) == ("E752", True)
 
 
 def test_an_empty_folder_lacks_config_and_weights(tmp_path: Path) -> None:
