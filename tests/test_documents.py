@@ -37,9 +37,10 @@ def test_the_excerpt_of_the_spec_is_in_the_spec() -> None:
     assert [part for part in parts if f"\n{part}\n" not in spec] == []
 
 
-def test_every_command_is_in_the_readme_and_no_other() -> None:
+def test_every_command_in_the_readme_exists_and_the_spine_is_there() -> None:
     table = README.split("| command | does |")[1].split("\n\n")[0]
-    assert set(re.findall(r"^\| `lorarun ([a-z]+)", table, flags=re.MULTILINE)) == set(COMMANDS)
+    named = set(re.findall(r"^\| `lorarun ([a-z]+)", table, flags=re.MULTILINE))
+    assert {"validate", "plan", "apply", "report", "check", "ssot", "doctor"} <= named <= set(COMMANDS)
 
 
 def test_every_room_is_in_the_readme() -> None:
