@@ -23,7 +23,7 @@ from runner.engines.protocol import OnEvent, ShouldStop, TuneRequest
 from runner.engines.rows import Row
 from runner.engines.schedule import learning_rate
 from runner.engines.state import Progress, Tensors
-from runner.engines.step import Arrays, Batch, Step, restored, update
+from runner.engines.step import Arrays, Batch, Step, begin, restored, update
 from runner.errors import InterruptedRunError, StepError
 
 
@@ -60,7 +60,7 @@ class Loop:
             InterruptedRunError: `should_stop` said so; a checkpoint was written.
         """
         model = self.step.model
-        self.optimizer.init(model.trainable_parameters())
+        begin(model, self.optimizer)
         resumed = self._resume()
         self._started = time.perf_counter() - self.progress.seconds
         model.train()

@@ -15,6 +15,8 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
+from runner.engines.attention import causal_attention
+from runner.engines.backend import on_cpu
 from runner.engines.head import cross_entropy_sum
 from runner.engines.remat import recomputed
 from runner.engines.rows import Row
@@ -128,10 +130,20 @@ def attend(
         q = _rows(queries, first, count, width)
         if rotate is not None:
             q, k = rotate(q, k)
-        o = mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal")
+        if on_cpu():
+            o = causal_attention(q, k, v, scale=scale)
+        else:
+            o = mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal")
         outputs.append(o.transpose(0, 2, 1, 3).reshape(count * width, -1))
         start, first = start + count * group.length, first + count * width
     return outputs[0] if len(outputs) == 1 else mx.concatenate(outputs, axis=0)
+
+
+def turned(x: mx.array, cosine: mx.array, sine: mx.array) -> mx.array:
+    """Rotary positions (Su et al. 2021) on [tokens, heads, size]; cosine and sine [tokens, 1, size / 2]; halves are
+    paired."""
+    first, second = mx.split(x, 2, axis=-1)
+    return mx.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 
 def _rows(x: mx.array, start: int, count: int, length: int) -> mx.array:

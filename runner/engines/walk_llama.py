@@ -2,32 +2,67 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from runner.engines.packed import Layout, attend, run_blocks
+from runner.engines.backend import on_cpu
+from runner.engines.packed import Layout, Rotate, attend, run_blocks, turned
 from runner.engines.rows import Row
 from runner.engines.step import Batch
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Rotary positions as tables: cosine and sine [positions, head size / 2]."""
+
+    cosine: mx.array
+    sine: mx.array
+
+
+def turns_of(rope: nn.Module, length: int, size: int) -> Turns | None:
+    """The rotations that a rotary module makes, read off its answer to a unit vector.
+
+    None where it pairs neighbours instead of halves, or turns only a part of the head.
+    """
+    if getattr(rope, "traditional", True) or getattr(rope, "dims", None) != size:
+        return None
+    unit = mx.concatenate([mx.ones((1, 1, length, size // 2)), mx.zeros((1, 1, length, size // 2))], axis=-1)
+    cosine, sine = mx.split(rope(unit)[0, 0], 2, axis=-1)
+    mx.eval(cosine, sine)
+    return Turns(cosine, sine)
 
 
 class LlamaWalk:
     """Llama as mlx_lm.models.llama has it: pre-norm blocks, rotary positions by a module, no sliding window."""
 
+    def __init__(self) -> None:
+        self._turns: Turns | None = None
+
     def inputs(self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray) -> dict[str, mx.array]:
-        return {}
+        turns = self._table(model, max(row.length for row in rows))
+        if turns is None:
+            return {}
+        places = mx.array(np.concatenate([np.arange(row.length, dtype=np.uint32) for row in rows]))
+        dtype = model.model.norm.weight.dtype
+        return {name: getattr(turns, name)[places][:, None].astype(dtype) for name in ("cosine", "sine")}
 
     def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
         layout: Layout = batch.layout
+        cosine, sine = batch.arrays.get("cosine"), batch.arrays.get("sine")
 
         def attention(attn: nn.Module, x: mx.array, tail: mx.array, tails: bool) -> mx.array:
             q = attn.q_proj(x[tail] if tails else x)
-            q = q.reshape(-1, attn.n_heads, q.shape[-1] // attn.n_heads)
+            q = q.reshape(q.shape[0], attn.n_heads, -1)
             k, v = (p(x).reshape(x.shape[0], attn.n_kv_heads, -1) for p in (attn.k_proj, attn.v_proj))
-
-            def rotate(queries: mx.array, keys: mx.array) -> tuple[mx.array, mx.array]:
-                return attn.rope(queries, offset=keys.shape[2] - queries.shape[2]), attn.rope(keys)
-
+            rotate: Rotate | None = None
+            if cosine is None or sine is None:
+                rotate = _by_module(attn.rope)
+            else:
+                q = turned(q, cosine[tail], sine[tail]) if tails else turned(q, cosine, sine)
+                k = turned(k, cosine, sine)
             return attend(q, k, v, layout, scale=attn.scale, rotate=rotate, tails=tails)
 
         embedded = model.model.embed_tokens(batch.arrays["tokens"])
@@ -38,6 +73,15 @@ class LlamaWalk:
             return model.model.embed_tokens.as_linear(hidden)
         return model.lm_head(hidden)
 
+    def _table(self, model: nn.Module, length: int) -> Turns | None:
+        """On the CPU backend rotations are looked up: `mx.fast.rope` computes them again at every call there."""
+        if not on_cpu():
+            return None
+        if self._turns is None or self._turns.cosine.shape[0] < length:
+            rope = model.layers[0].self_attn.rope
+            self._turns = turns_of(rope, length, getattr(rope, "dims", 0))
+        return self._turns
+
 
 def can_walk(model: nn.Module, config: dict[str, object]) -> str:
     """Why this model cannot be walked; empty where it can."""
@@ -46,3 +90,10 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
     if any(layer.use_sliding for layer in model.layers):
         return "it has sliding-window layers"
     return ""
+
+
+def _by_module(rope: nn.Module) -> Rotate:
+    def rotate(queries: mx.array, keys: mx.array) -> tuple[mx.array, mx.array]:
+        return rope(queries, offset=keys.shape[2] - queries.shape[2]), rope(keys)
+
+    return rotate

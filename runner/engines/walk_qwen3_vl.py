@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from runner.engines.packed import Layout, attend, run_blocks
+from runner.engines.packed import Layout, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.engines.vision import Features, Grid
@@ -81,8 +81,8 @@ class QwenWalk:
         def attention(attn: nn.Module, x: mx.array, tail: mx.array, tails: bool) -> mx.array:
             q = attn.q_proj(x[tail] if tails else x).reshape(-1, attn.n_heads, attn.head_dim)
             k, v = (p(x).reshape(-1, attn.n_kv_heads, attn.head_dim) for p in (attn.k_proj, attn.v_proj))
-            q = _turned(attn.q_norm(q), *(tail_turn if tails else (cosine, sine)))
-            k = _turned(attn.k_norm(k), cosine, sine)
+            q = turned(attn.q_norm(q), *(tail_turn if tails else (cosine, sine)))
+            k = turned(attn.k_norm(k), cosine, sine)
             return attend(q, k, v, layout, scale=attn.scale, rotate=None, tails=tails)
 
         def add_deepstack(i: int, x: mx.array) -> mx.array:
@@ -111,9 +111,3 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
 def _placed(base: mx.array, where: mx.array, parts: list[mx.array]) -> mx.array:
     base[where] = mx.concatenate(parts, axis=0).astype(base.dtype)
     return base
-
-
-def _turned(x: mx.array, cosine: mx.array, sine: mx.array) -> mx.array:
-    """Rotary positions on [tokens, heads, size]; cosine and sine [tokens, 1, size / 2]. Halves are paired."""
-    first, second = mx.split(x, 2, axis=-1)
-    return mx.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)

@@ -13,13 +13,20 @@ from runner.spec.model import LoraSpec, TrainSpec
 
 
 def test_clipping_is_by_the_global_norm():
-    gradients = {"a": mx.array([3.0, 0.0]), "b": mx.array([[4.0]])}
-    clipped, norm = clip(gradients, 1.0)
+    gradient = mx.array([3.0, 0.0, 4.0])
+    clipped, norm = clip(gradient, 1.0)
     assert norm.item() == pytest.approx(5.0)
-    assert np.array(clipped["a"]).tolist() == pytest.approx([0.6, 0.0])
-    assert np.array(clipped["b"]).tolist() == [pytest.approx([0.8])]
-    kept, _ = clip(gradients, 10.0)
-    assert np.array_equal(np.array(kept["a"]), [3.0, 0.0])
+    assert np.array(clipped).tolist() == pytest.approx([0.6, 0.0, 0.8])
+    kept, _ = clip(gradient, 10.0)
+    assert np.array_equal(np.array(kept), [3.0, 0.0, 4.0])
+
+
+def test_the_loop_clips_and_reports_the_norm_before(llama, text_samples, tune):
+    settings = {"max_updates": 2, "clip_norm": None}
+    free = tune(llama, text_samples(8), train=settings)
+    bound = tune(llama, text_samples(8), train=settings | {"clip_norm": free.history[0]["grad_norm"] / 1e7})
+    assert bound.history[0]["grad_norm"] == free.history[0]["grad_norm"]
+    assert bound.adapter_digest != free.adapter_digest
 
 
 def test_the_traced_function_is_the_step_that_the_loop_makes(llama, text_samples, tmp_path):
