@@ -54,6 +54,7 @@ class MlxEngine(ABC):
 
     model: nn.Module
     end_tokens: frozenset[int]
+    root: Path | None = None  # of the project, once a request named it
 
     @abstractmethod
     def prompt(self, sample: Sample, root: Path) -> Prompt:
@@ -87,6 +88,10 @@ class MlxEngine(ABC):
     def decoder(self, request: GenerateRequest) -> Decoder:
         """A fresh decoder."""
 
+    def use_root(self, root: Path) -> None:
+        """Told of the project's root before its samples are read; caches may be kept below it."""
+        self.root = root
+
     def rows(self, samples: Sequence[Sample], request: TuneRequest) -> tuple[Row, ...]:
         """Samples as rows that fit.
 
@@ -108,6 +113,7 @@ class MlxEngine(ABC):
         if not request.train:
             raise InvalidError("there is no training sample")
         mx.reset_peak_memory()
+        self.use_root(request.root)
         train, valid = self.rows(request.train, request), self.rows(request.valid, request)
         attached = self.attach(request.lora, seed=request.seed, stream=request.stream)
         try:
@@ -133,6 +139,7 @@ class MlxEngine(ABC):
         """See `Engine.generate`."""
         began = time.perf_counter()
         mx.reset_peak_memory()
+        self.use_root(request.root)
         with self.adapted(request.adapter):
             decoder = self.decoder(request)
             batches = self._batches(request, decoder)

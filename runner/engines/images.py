@@ -9,11 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mlx import nn
+from mlx.utils import tree_flatten
 
+from runner.canonical import PREFIX, digest_value
 from runner.engines import mlx_vlm_api as api
 from runner.engines.backend import prepare
 from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
 from runner.engines.decoding import Decoder
+from runner.engines.digest import digest_arrays
 from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.images_plain import PlainDecoder, PlainReader
 from runner.engines.images_qwen3_vl import QwenDecoder, QwenReader
@@ -22,10 +25,13 @@ from runner.engines.packed import Packed
 from runner.engines.plain import PlainImages
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.rows import Prompt, Row
-from runner.engines.vision import FeatureStore
+from runner.engines.vision import FOLDER, FeatureStore
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
+from runner.machine.environment import environment_class
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
+
+VERSION = 1  # of how features are computed
 
 
 class ImageEngine(MlxEngine):
@@ -48,6 +54,18 @@ class ImageEngine(MlxEngine):
     def plain_reader(self) -> PlainReader:
         """Prompts by the family's own processor."""
         return PlainReader(self.processor, self.config)
+
+    def use_root(self, root: Path) -> None:
+        """Keep features of the base's tower in the project at `root`."""
+        if not self.refusal and root != self.root:
+            self.features = FeatureStore(root / FOLDER / self._tower_name())
+        super().use_root(root)
+
+    def _tower_name(self) -> str:
+        """Of all that decides a feature's bits: the tower, how images are cut, and what computes."""
+        tower = digest_arrays(dict(tree_flatten(self.model.vision_tower.parameters())))
+        parts = [tower, api.image_settings(self.processor), environment_class(), self.note, VERSION]
+        return digest_value(parts).removeprefix(PREFIX)[:16]
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
         asked = self.reader.prompt(messages_of(sample.system, sample.prompt), sample.images, root, ask=True)

@@ -14,7 +14,8 @@ from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
 from runner.engines.decoding import MAX_BATCH
 from runner.engines.rows import Prompt
-from runner.engines.vision import Features, FeatureStore
+from runner.engines.tower_qwen3_vl import Tower
+from runner.engines.vision import Features, FeatureStore, Grid
 from runner.engines.walk_qwen3_vl import positions
 from runner.errors import Diagnostic, InvalidError
 from runner.samples.sample import ImageRef
@@ -30,7 +31,9 @@ class QwenReader:
         self._processor = processor
         self._config = config
         self._store = store
+        self._tower = Tower(model.vision_tower)
         self._paths: dict[str, Path] = {}
+        self._grids: dict[str, Grid] = {}
         self.image_token = int(processor.image_token_id)
         self.merge = int(processor.image_processor.merge_size)
 
@@ -48,7 +51,7 @@ class QwenReader:
         grids = []
         for image in images:
             self._paths[image.digest] = root / image.path
-            grid = self.features(image.digest).grid
+            grid = self._grid(image.digest)
             grids.append(grid)
             count = grid[0] * grid[1] * grid[2] // self.merge**2
             text = text.replace(token, "<|placeholder|>" * count, 1)
@@ -75,11 +78,14 @@ class QwenReader:
         patches = mx.concatenate([patches for patches, _ in seen])
         return {"pixel_values": patches, "image_grid_thw": mx.array([grid for _, grid in seen])}
 
+    def _grid(self, digest: str) -> Grid:
+        if digest not in self._grids:
+            self._grids[digest] = self.features(digest).grid
+        return self._grids[digest]
+
     def _compute(self, path: Path) -> Features:
         pixels, grid = api.pixels(self._processor, api.open_image(path))
-        merged, deepstack = api.tower(self._model, pixels, grid)
-        mx.eval(merged, deepstack)
-        return Features(grid, merged, tuple(deepstack))
+        return self._tower.features(pixels, grid)
 
 
 class QwenDecoder:

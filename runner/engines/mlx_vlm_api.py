@@ -187,18 +187,17 @@ def keep_rows(cache: list[Any], rows: mx.array) -> None:
         layer.keys, layer.values = layer.keys[rows], layer.values[rows]
 
 
+def image_settings(processor: Any) -> dict[str, str]:
+    """How the processor makes patches of an image, as plain words."""
+    settings = vars(processor.image_processor)
+    return {name: repr(settings[name]) for name in sorted(settings) if not name.startswith("_")}
+
+
 def pixels(processor: Any, image: Image.Image) -> tuple[mx.array, Grid]:
     """Qwen3-VL: an image as patches [patches, values], and its grid (frames, height, width in patches)."""
     made = processor.image_processor(images=[image])
     frames, height, width = (int(n) for n in np.asarray(made["image_grid_thw"])[0])
     return mx.array(np.asarray(made["pixel_values"])), (frames, height, width)
-
-
-def tower(model: nn.Module, patches: mx.array, grid: Grid) -> tuple[mx.array, list[mx.array]]:
-    """Qwen3-VL: merged features [tokens, width] of one image, and one such array for each DeepStack level."""
-    dtype = model.vision_tower.patch_embed.proj.weight.dtype
-    merged, deepstack = model.vision_tower(patches.astype(dtype), mx.array([grid]))
-    return merged, list(deepstack)
 
 
 def placed(

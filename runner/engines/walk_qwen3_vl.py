@@ -12,6 +12,7 @@ from mlx import nn
 from runner.engines.packed import Layout, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
+from runner.engines.tower_qwen3_vl import can_walk_tower
 from runner.engines.vision import Features, Grid
 
 
@@ -102,6 +103,8 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
     """Why this model cannot be walked; empty where it can."""
     if config.get("model_type") != "qwen3_vl":
         return f"no fast path for `{config.get('model_type')}`"
+    if not can_walk_tower(model.vision_tower):
+        return "its patch embedding is packed"
     levels = len(model.vision_tower.deepstack_visual_indexes)
     if levels >= len(model.language_model.layers):
         return "DeepStack reaches its last layer"

@@ -86,10 +86,3 @@ def test_the_prompt_of_an_image_has_the_processors_own_tokens_and_positions(qwen
         ours = positions(prompt.tokens, prompt.grids, qwen.reader.image_token, qwen.reader.merge)
         assert ours.ids.tolist() == ids[:, 0].tolist()
         assert ours.delta == delta.item()
-
-
-def test_an_image_goes_through_the_tower_once(qwen, data_folder, image_samples, tune):
-    samples = image_samples(data_folder, 4, seed=5)
-    before = qwen.features.computed
-    tune(qwen, samples, samples[:2], root=data_folder, train={"epochs": 3})
-    assert qwen.features.computed - before == 4

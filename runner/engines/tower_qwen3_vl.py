@@ -1,0 +1,92 @@
+"""A walk through Qwen3-VL's vision tower, one image at a time: what depends on the image's size alone is kept.
+
+The package computes positions anew for every image, through Python lists, and patches by a 3-D convolution that the CPU
+backend is slow at; a kernel as large as its stride is a matrix product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mlx.core as mx
+from mlx import nn
+
+from runner.engines.backend import on_cpu
+from runner.engines.vision import Features, Grid
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Position embedding [patches, width], and rotations [patches, 1, head size / 2]."""
+
+    embedding: mx.array
+    cosine: mx.array
+    sine: mx.array
+
+
+class Tower:
+    """The frozen tower of a loaded Qwen3-VL."""
+
+    def __init__(self, tower: nn.Module) -> None:
+        self._tower = tower
+        self._places: dict[Grid, _Places] = {}
+        projection = tower.patch_embed.proj
+        weight = projection.weight  # [width, frames, height, width of a patch, channels]
+        self._weight = weight.transpose(0, 4, 1, 2, 3).reshape(weight.shape[0], -1).T
+        self._bias = projection.bias
+        mx.eval(self._weight)
+
+    def features(self, patches: mx.array, grid: Grid) -> Features:
+        """Features of one image: patches [patches, values] in the processor's order."""
+        tower, places = self._tower, self._at(grid)
+        hidden = patches.astype(self._weight.dtype) @ self._weight + self._bias + places.embedding
+        levels: dict[int, mx.array] = {}
+        for i, block in enumerate(tower.blocks):
+            hidden = hidden + _attention(block.attn, block.norm1(hidden), places)
+            hidden = hidden + block.mlp(block.norm2(hidden))
+            if i in tower.deepstack_visual_indexes:
+                number = tower.deepstack_visual_indexes.index(i)
+                levels[number] = tower.deepstack_merger_list[number](hidden)
+        merged = tower.merger(hidden)
+        deepstack = tuple(levels[n] for n in sorted(levels))
+        mx.eval(merged, deepstack)
+        return Features(grid, merged, deepstack)
+
+    def _at(self, grid: Grid) -> _Places:
+        if grid not in self._places:
+            one = mx.array([grid])
+            angles = self._tower.rot_pos_emb(one)
+            dtype = self._weight.dtype
+            places = _Places(
+                self._tower.fast_pos_embed_interpolate(one).astype(dtype),
+                mx.cos(angles)[:, None].astype(dtype),
+                mx.sin(angles)[:, None].astype(dtype),
+            )
+            mx.eval(places.embedding, places.cosine, places.sine)
+            self._places[grid] = places
+        return self._places[grid]
+
+
+def can_walk_tower(tower: nn.Module) -> bool:
+    """Whether the tower is as `Tower` expects it; quantized patch embeddings, say, are not."""
+    return isinstance(tower.patch_embed.proj, nn.Conv3d)
+
+
+def _attention(attention: nn.Module, x: mx.array, places: _Places) -> mx.array:
+    heads = attention.num_heads
+    mixed = attention.qkv(x).reshape(x.shape[0], 3, heads, -1)
+    q, k, v = mixed[:, 0], mixed[:, 1], mixed[:, 2]
+    q, k = (_turned(part, places) for part in (q, k))
+    q, k, v = (part.transpose(1, 0, 2)[None] for part in (q, k, v))
+    if on_cpu():
+        weights = mx.softmax((q * attention.scale) @ k.swapaxes(-1, -2), axis=-1, precise=True)
+        out = weights @ v
+    else:
+        out = mx.fast.scaled_dot_product_attention(q, k, v, scale=attention.scale)
+    return attention.proj(out[0].transpose(1, 0, 2).reshape(x.shape[0], -1))
+
+
+def _turned(x: mx.array, places: _Places) -> mx.array:
+    first, second = mx.split(x, 2, axis=-1)
+    cosine, sine = places.cosine, places.sine
+    return mx.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
