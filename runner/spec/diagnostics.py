@@ -22,15 +22,14 @@ def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def width(text: str) -> int:
-    """Columns that `text` takes on a terminal: 2 for wide East Asian characters, 0 for combining ones."""
-    return sum(
-        0
-        if unicodedata.combining(c) or unicodedata.category(c) == "Cf"
-        else 2
-        if unicodedata.east_asian_width(c) in "WF"
-        else 1
-        for c in text
-    )
+    """Columns that `text` takes on a terminal: 2 for wide East Asian characters, 0 for what joins the one before."""
+    return sum(0 if _joins(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def _joins(character: str) -> bool:
+    """Combining marks, invisible characters, and the vowels and finals of decomposed Hangul."""
+    hangul = "\u1160" <= character <= "\u11ff" or "\ud7b0" <= character <= "\ud7ff"
+    return hangul or unicodedata.combining(character) > 0 or unicodedata.category(character) in ("Cf", "Mn", "Me")
 
 
 def _visible(text: str) -> str:

@@ -53,6 +53,8 @@ class StrictValidator(cerberus.Validator):  # type: ignore[misc]
 
     def _unit(self, field: Any, value: Any) -> None:
         kind = self.schema[field]["meta"]["unit"]
+        if value is None:  # `nullable` has judged it; Cerberus calls named checks all the same
+            return
         if not isinstance(value, str) or not re.fullmatch(units.PATTERNS[kind], value, re.ASCII):
             self._error(field, "unit")
         elif self.schema[field]["meta"]["positive"] and not float(re.sub("[^0-9.]", "", value)):
