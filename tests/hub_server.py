@@ -74,6 +74,7 @@ def _handler(hub: Hub, server: str) -> type[BaseHTTPRequestHandler]:
 
         def answer(self, *, body: bool) -> None:
             path = unquote(urlsplit(self.path).path)
+            path = path.replace("/api/datasets/", "/api/models/").removeprefix("/datasets")
             token, span = self.headers.get("Authorization", ""), self.headers.get("Range", "")
             hub.asked.append((server, path, token, span))
             if hub.refuse_first:

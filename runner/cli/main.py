@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
     "diff": ("runner.cli.verify:diff", "Compare two records: spec, environment, paired metric differences."),
+    "data": ("runner.cli.data:data", "Bring data into the project, from the hub or from tables."),
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
     "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),

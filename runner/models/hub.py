@@ -50,10 +50,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Hub:
-    """An endpoint and the token for it ("" for none)."""
+    """An endpoint and the token for it ("" for none). `kind` is what its repositories hold: models or datasets."""
 
     endpoint: str
     token: str = ""
+    kind: str = "models"
 
     def listing(self, hub_id: str, revision: str) -> Listing:
         """What the repository holds at a revision.
@@ -61,7 +62,7 @@ class Hub:
         Raises:
             HubError: it cannot be read.
         """
-        url = f"{self.endpoint}/api/models/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
+        url = f"{self.endpoint}/api/{self.kind}/{hub_id}/revision/{quote(revision, safe='')}?blobs=true"
         with _opened(self._request(url)) as answer:
             text = answer.read(MAX_LISTING_BYTES + 1)
         try:
@@ -81,7 +82,8 @@ class Hub:
             HubError: refused or missing.
             OSError, http.client.HTTPException: the connection broke; what was received counts.
         """
-        request = self._request(f"{self.endpoint}/{hub_id}/resolve/{commit}/{quote(file.name)}")
+        place = hub_id if self.kind == "models" else f"{self.kind}/{hub_id}"
+        request = self._request(f"{self.endpoint}/{place}/resolve/{commit}/{quote(file.name)}")
         if start:
             request.add_header("Range", f"bytes={start}-")
         with _opened(request) as answer:
