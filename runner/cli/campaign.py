@@ -10,6 +10,7 @@ import click
 
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, StepError, UsageError
+from runner.report.hostile import one_line
 from runner.spec.diagnostics import render
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
@@ -58,6 +59,9 @@ def plan(spec: Path, overrides: tuple[str, ...], output_format: str, detailed_ex
         click.echo(json.dumps(plan_json(planned.plan), ensure_ascii=False, indent=1))
     else:
         click.echo(plan_text(planned.plan))
+    for model in planned.survey.absent:
+        about = f"model `{model.id}`: `{model.path}` is not on this machine, its facts are the shipped ones"
+        click.echo(f"note: {one_line(about)}; `lorarun fetch {one_line(spec)}` brings it", err=True)
     return int(ExitCode.CHANGED if detailed_exitcode and planned.plan.to_run else ExitCode.SUCCESS)
 
 
@@ -75,6 +79,7 @@ def plan(spec: Path, overrides: tuple[str, ...], output_format: str, detailed_ex
 )
 @click.option("--keep", "environment_change", flag_value="keep", help="Keep outputs whose environment alone changed.")
 @click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
+@click.option("--locked", is_flag=True, help="Run only with the inputs that the spec's lock holds; else exit 4.")
 @click.option("--repair", is_flag=True, help="Set damaged outputs aside and make them again.")
 def apply(
     spec: Path,
@@ -83,6 +88,7 @@ def apply(
     force: tuple[str, ...],
     environment_change: str,
     lock_timeout: float,
+    locked: bool,
     repair: bool,
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
@@ -94,7 +100,7 @@ def apply(
     from runner.run.campaign import Options, apply_campaign
 
     root = find_root(spec)
-    options = Options(frozenset(force), environment_change, lock_timeout, repair)
+    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked)
     loaded = load_checked(spec, root, overrides)
     view = progress.choose(output_format)
     try:
@@ -107,6 +113,7 @@ def apply(
 def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
     """Write the reports and say what came out and what to do next."""
     from runner.acceptance.result import result_line
+    from runner.models.lock import lock_path
     from runner.report.write import keep_reports
     from runner.store.ssot import Stored
 
@@ -120,7 +127,9 @@ def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
         for path in reports:
             click.echo(f"report  {path.relative_to(root)}", err=True)
         evidence = done.record.evidence.removeprefix("sha256:")
-        click.echo(f"next    git add {record} ssot/evidence/{evidence}.jsonl.gz", err=True)
+        lock = lock_path(done.record.spec_path)
+        more = f" {lock}" if (root / lock).exists() else ""
+        click.echo(f"next    git add {record} ssot/evidence/{evidence}.jsonl.gz{more}", err=True)
         click.echo(result_line(done.verdict))
     if isinstance(outcome.failure, StepError):
         click.echo(f"error: {outcome.failure}", err=True)

@@ -30,12 +30,13 @@ def lock(spec: Path, only_check: bool) -> int:
     """
     from runner.models.lock import compare, lock_path, read_lock, write_lock
     from runner.run.lockfile import settled
+    from runner.run.survey import survey
 
     root = find_root(spec)
     loaded = load_spec(spec, root)
     path = root / lock_path(loaded.path)
     old = read_lock(path)
-    new = settled(loaded, root, locked=old)
+    new = settled(loaded, survey(loaded, root), locked=old)
     differences = compare(old, new) if old else ()
     for difference in differences:
         click.echo(one_line(difference))
@@ -62,8 +63,7 @@ def fetch(spec: Path, update: bool) -> int:
     hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
     """
     from runner.models.locate import find_checkpoint, is_hub_id
-    from runner.models.lock import lock_path, read_lock
-    from runner.run.lockfile import pinned_commit
+    from runner.models.lock import lock_path, pinned_commit, read_lock
 
     root = find_root(spec)
     loaded = load_spec(spec, root)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from runner.canonical import plain
 from runner.errors import InvalidError
 from runner.files import read_json, write_json
+from runner.spec.model import ModelSpec
 
 FORMAT = 1
 MAX_BYTES = 4 * 2**20
@@ -95,6 +96,12 @@ def read_lock(path: Path) -> Lock | None:
 def write_lock(path: Path, lock: Lock) -> None:
     """Write the lock durably, as sorted JSON that diffs well."""
     write_json(path, {"lorarun_lock": FORMAT, **plain(lock)})
+
+
+def pinned_commit(model: ModelSpec, locked: Lock | None) -> str:
+    """The commit that the lock holds for a model, as long as the spec still names that path and revision; else ""."""
+    row = locked.models.get(model.id) if locked else None
+    return row.commit if row and (row.path, row.revision) == (model.path, model.revision) else ""
 
 
 def compare(locked: Lock, found: Lock) -> tuple[Difference, ...]:

@@ -15,8 +15,9 @@ from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
+from runner.run.lockfile import hold_to_lock, keep_lock
 from runner.run.loop import Loop
-from runner.run.survey import Survey, survey
+from runner.run.survey import Survey, need_models, survey
 from runner.spec.model import Spec
 
 
@@ -28,6 +29,7 @@ class Options:
     environment_change: str = "ask"  # ask | rerun | keep
     lock_timeout_seconds: float = 0.0
     repair: bool = False
+    locked: bool = False  # inputs have to be those of the lock
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
 
     Raises:
         LockedError: another run holds the project.
-        ChangedError: only the environment changed, and nobody said what to do about it.
+        ChangedError: only the environment changed, and nobody said what to do about it; or the inputs are not the
+            locked ones where `locked` asks for them.
         InvalidError, ResourceError, IntegrityError, InterruptedRunError: see `Loop.run`.
     """
     started = time.monotonic()
@@ -70,8 +73,12 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         planned = plan_campaign(spec, root, options)
         if options.repair and repair(planned.survey):
             planned = plan_campaign(spec, root, options)
+        need_models(planned.survey, root)
+        if options.locked:
+            hold_to_lock(spec, root, planned.survey)
         if options.environment_change == "ask":
             _ask_about_environment(planned.plan, spec)
+        keep_lock(spec, root, planned.survey)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
             return _run(spec, root, planned, journal, started)

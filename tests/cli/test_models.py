@@ -1,4 +1,4 @@
-"""Tests of `lorarun lock` and `lorarun fetch`, and of runner.run.lockfile behind them."""
+"""Tests of `lorarun lock` and `lorarun fetch`, of runner.run.lockfile behind them, and of plans without weights."""
 
 import json
 from collections.abc import Iterator
@@ -8,9 +8,14 @@ import pytest
 
 from runner.cli.main import main
 from runner.models.lock import LockedTune, read_lock, write_lock
+from runner.run.lockfile import hold_to_lock, keep_lock
+from runner.run.survey import Survey, survey
+from runner.spec.load import load_spec
+from runner.spec.model import Spec
 from tests.hub_server import COMMIT, Hub, serving
 from tests.models.conftest import write_checkpoint
 
+HUB_ID = "mlx-community/Llama-3.2-3B-Instruct-4bit"
 SPEC = """\
 apiVersion: lorarun/v1
 kind: Campaign
@@ -18,7 +23,7 @@ metadata: {name: tiny}
 seed: 1
 models:
   here: {family: llama, path: data/모델}
-  away: {family: llama, path: owner/tiny}
+  away: {family: llama, path: mlx-community/Llama-3.2-3B-Instruct-4bit}
 datasets:
   rows:
     path: data/rows
@@ -54,7 +59,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def hub(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    with serving({"owner/tiny": project / "data" / "모델"}) as server:
+    with serving({HUB_ID: project / "data" / "모델"}) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         yield server
 
@@ -107,7 +112,9 @@ def test_choices_of_a_run_stay_in_the_lock_while_their_tune_does(project: Path) 
 
 def test_fetching_and_locking_pins_the_commit(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fetch", "specs/tiny.yaml"]) == 0
-    assert f"away: fetched commit {COMMIT}" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert f"away: fetched commit {COMMIT}" in said.out
+    assert "away: shipped facts differ: layers: shipped 28, fetched 1" in said.err
     main(["lock", "specs/tiny.yaml"])
     locked = read_lock(project / "specs" / "tiny.lock")
     assert locked is not None
@@ -128,6 +135,59 @@ def test_a_locked_commit_is_the_one_that_is_asked_for(project: Path, hub: Hub, t
     (tmp_path / "hf").rename(tmp_path / "old")
     hub.asked.clear()
     main(["fetch", "specs/tiny.yaml"])
-    assert hub.asked[0][1] == f"/api/models/owner/tiny/revision/{COMMIT}"
+    assert hub.asked[0][1] == f"/api/models/{HUB_ID}/revision/{COMMIT}"
     main(["fetch", "--update", "specs/tiny.yaml"])
-    assert hub.asked[-1][1] == "/api/models/owner/tiny/revision/main"
+    assert hub.asked[-1][1] == f"/api/models/{HUB_ID}/revision/main"
+
+
+def test_a_plan_needs_no_weights_where_the_facts_are_shipped(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "specs/tiny.yaml"]) == 0
+    said = capsys.readouterr()
+    assert "tune/t" in said.out
+    assert f"`{HUB_ID}` is not on this machine" in said.err
+
+
+def test_a_run_without_its_weights_is_refused_with_how_to_bring_them(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["apply", "specs/tiny.yaml"]) == 3
+    said = capsys.readouterr().err
+    assert "`away`" in said
+    assert "lorarun fetch" in said
+    assert not (project / "specs" / "tiny.lock").exists()
+
+
+def test_locked_allows_only_what_the_lock_holds(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["fetch", "specs/tiny.yaml"])
+    assert main(["apply", "--locked", "specs/tiny.yaml"]) == 4
+    assert "is missing" in capsys.readouterr().err
+    main(["lock", "specs/tiny.yaml"])
+    (project / "data" / "rows" / "test.jsonl").write_text('{"id": "x", "q": "y", "a": "z"}\n', encoding="utf-8")
+    assert main(["apply", "--locked", "specs/tiny.yaml"]) == 4
+    assert "datasets.rows.digest" in capsys.readouterr().err
+
+
+def surveyed(project: Path) -> tuple[Spec, Survey]:
+    spec = load_spec(Path("specs/tiny.yaml"), project)
+    return spec, survey(spec, project)
+
+
+def test_a_run_writes_the_lock_once_and_not_for_another_environment(project: Path) -> None:
+    spec, found = surveyed(project)
+    assert keep_lock(spec, project, found)
+    assert not keep_lock(spec, project, found)
+    found.known.environment["mlx"] = "9.9"
+    assert not keep_lock(spec, project, found)
+    hold_to_lock(spec, project, found)
+
+
+def test_a_locked_commit_pins_what_is_found(project: Path, hub: Hub, tmp_path: Path) -> None:
+    main(["fetch", "specs/tiny.yaml"])
+    main(["lock", "specs/tiny.yaml"])
+    repository = tmp_path / "hf" / "hub" / f"models--{HUB_ID.replace('/', '--')}"
+    (repository / "refs" / "main").write_text("f" * 40, encoding="ascii")
+    _, found = surveyed(project)
+    assert found.commits["away"] == COMMIT
+    (repository / "snapshots" / COMMIT).rename(repository / "snapshots" / ("f" * 40))
+    _, found = surveyed(project)
+    assert [m.id for m in found.absent] == ["away"]
