@@ -34,7 +34,8 @@ def measures_of(spec: Spec, rows: Sequence[Row], values: Values) -> dict[str, Me
             if len(arms) == 2 and arms[0] and arms[1]:
                 measure = restore.measure(METRICS[metric.name], found, arms[0], arms[1], evaluation=evaluation.id)
                 measures[measure.id] = measure
-    return measures
+    # A record keeps its spec in canonical order, so the order of sections may not decide anything.
+    return dict(sorted(measures.items()))
 
 
 def quantities_of(measures: Mapping[str, Measure], steps: Iterable[StepRecord]) -> dict[str, Quantity]:
