@@ -11,6 +11,7 @@
     ├── IntegrityError           8   bytes are not what was recorded
     ├── LockedError              9   another run holds the project
     ├── ResourceError           10   memory, disk or time would not or did not suffice
+    │   └── MemoryLineError     10   a step was ended below its memory limit
     └── InterruptedRunError 130/143  a signal ended the run; nothing is lost
 """
 
@@ -160,6 +161,10 @@ class ResourceError(LorarunError):
     """Memory, disk or wall time would not, or did not, suffice."""
 
     exit_code = ExitCode.RESOURCE
+
+
+class MemoryLineError(ResourceError):
+    """A step grew towards its memory limit and was ended below it."""
 
 
 class InterruptedRunError(LorarunError):

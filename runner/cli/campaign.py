@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from runner.cli.project import find_root
-from runner.errors import ExitCode, InvalidError, StepError, UsageError
+from runner.errors import ExitCode, InvalidError, UsageError, worst
 from runner.report.hostile import one_line
 from runner.spec.diagnostics import render
 from runner.spec.inputs import check_inputs
@@ -131,9 +131,11 @@ def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
         more = f" {lock}" if (root / lock).exists() else ""
         click.echo(f"next    git add {record} ssot/evidence/{evidence}.jsonl.gz{more}", err=True)
         click.echo(result_line(done.verdict))
-    if isinstance(outcome.failure, StepError):
+    codes = [done.verdict.exit_code]
+    if outcome.failure is not None:
         click.echo(f"error: {outcome.failure}", err=True)
-    return int(done.verdict.exit_code)
+        codes.append(outcome.failure.exit_code)
+    return int(worst(codes))
 
 
 @click.command()

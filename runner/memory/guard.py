@@ -128,8 +128,10 @@ class Guard:
         total, highest = self._tree.bytes_now()
         now = time.monotonic()
         if self._last is not None and now - self._last > GAP * INTERVAL:
-            self._gaps += 1
-            self._note(f"no sample for {now - self._last:.2f} s")
+            # A pause hides no peak where the kernel kept the mark of a lone process that was not swapped.
+            covered = self._tree.is_root_alone and 0 < total <= highest
+            self._gaps += not covered
+            self._note(f"no sample for {now - self._last:.2f} s" + (", the kernel's mark covers it" if covered else ""))
         self._last = now
         # The kernel's high-water mark shows a peak between two samples; it belongs to this step if it has just risen.
         seen = max(total, highest) if highest > self._root_highest else total

@@ -23,7 +23,7 @@ class MemoryUse:
     peak_bytes: int
     samples: int
     interval_seconds: float
-    gaps: int  # pauses longer than three intervals
+    gaps: int  # pauses longer than three intervals that may have hidden a peak
     limit_bytes: int | None
     crossed: bool
     events: tuple[str, ...] = ()

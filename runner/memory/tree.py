@@ -47,6 +47,11 @@ class ProcessTree:
                     highest = found.highest_bytes
         return total, highest
 
+    @property
+    def is_root_alone(self) -> bool:
+        """Whether the root has no process beside it, so that its own high-water mark is the tree's."""
+        return len(self._known) <= 1
+
     def kill(self) -> bool:
         """End every process of the tree with SIGKILL, also those that start while this runs. True when none is left.
 

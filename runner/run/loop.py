@@ -12,13 +12,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from runner.errors import IntegrityError, InterruptedRunError, LorarunError, ResourceError, StepError
+from runner.errors import IntegrityError, InterruptedRunError, LorarunError, MemoryLineError, ResourceError, StepError
 from runner.machine.blas import child_environment, find
 from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
 from runner.run.child import Worker
 from runner.run.journal import Listener
+from runner.run.watched import Watched, memory_of
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
 from runner.store.artifacts import REPAIR, Artifacts, describe
@@ -51,8 +52,8 @@ class Loop:
     log: Path
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
-    _workers: dict[str, Worker] = field(default_factory=dict)
-    _current: Worker | None = None
+    _workers: dict[str, Watched] = field(default_factory=dict)
+    _current: Watched | None = None
     _group: str = ""
     _signal: int = 0
     _said: bool = False
@@ -70,7 +71,7 @@ class Loop:
         try:
             for position, step in enumerate(steps, 1):
                 self._take(step, position, len(steps))
-        except StepError as error:
+        except (StepError, MemoryLineError) as error:
             self.failure = error
             self._block(steps)
         finally:
@@ -95,7 +96,7 @@ class Loop:
         started = time.monotonic()
         try:
             manifest = self._execute(step, planned.key, parts)
-        except StepError as error:
+        except (StepError, MemoryLineError) as error:
             self.outcomes[step.id] = StepOutcome(planned, planned.key, "failed", error.message)
             self.emit({"event": "failed", **about, "message": error.message})
             raise
@@ -106,7 +107,7 @@ class Loop:
         )
 
     def _execute(self, step: Step, key: str, parts: Components) -> Manifest:
-        worker = self._worker_for(step.group)
+        watched = self._worker_for(step.group)
         request = StepRequest(
             id=step.id,
             kind=step.kind,
@@ -117,7 +118,8 @@ class Loop:
             root=self.root,
         )
         started = time.monotonic()
-        answer = self._supervise(worker, request)
+        watched.guard.reset()
+        answer = self._supervise(watched, request)
         manifest = Manifest(
             step=step.id,
             kind=step.kind,
@@ -125,7 +127,7 @@ class Loop:
             components=_plain(parts),
             outputs=describe(request.out, answer["contents"]),
             measures=answer["measures"],
-            memory={},
+            memory=memory_of(watched.guard.reset(), answer["measures"]),
             seconds=round(time.monotonic() - started, 3),
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             environment=dict(self.known.environment),
@@ -133,15 +135,17 @@ class Loop:
         self.artifacts.commit(manifest)
         return manifest
 
-    def _supervise(self, worker: Worker, request: StepRequest) -> dict[str, Any]:
+    def _supervise(self, watched: Watched, request: StepRequest) -> dict[str, Any]:
         try:
-            return worker.run(request, self._throttled(request.id))
+            return watched.worker.run(request, self._throttled(request.id))
         except InterruptedRunError as error:
             self._check_limits()
             raise InterruptedRunError(
                 error.message, signal=self._signal or signal.SIGTERM, help=self._resume()
             ) from error
         except StepError:
+            if watched.guard.killed:
+                raise watched.crossed(request.id, self._resume()) from None
             if self._signal:  # the worker ended because we were told to end
                 raise InterruptedRunError("interrupted", signal=self._signal, help=self._resume()) from None
             raise
@@ -164,7 +168,7 @@ class Loop:
             self.artifacts.verify(key)
             self._verified.add(key)
 
-    def _worker_for(self, group: str) -> Worker:
+    def _worker_for(self, group: str) -> Watched:
         """The worker of a model, or the one for steps without a model, which stays beside it."""
         role = MODEL if group else LIGHT
         if role == MODEL and self._group != group:
@@ -172,14 +176,15 @@ class Loop:
             self._group = group
         if role not in self._workers:
             environment = {**child_environment(find()), "PYTHONPATH": os.pathsep.join(_import_path())}
-            self._workers[role] = Worker(environment=environment, log=self.log)
+            limit = self.spec.limits.memory_bytes
+            self._workers[role] = Watched(Worker(environment=environment, log=self.log), limit)
         self._current = self._workers[role]
         return self._current
 
     def _close(self, role: str) -> None:
-        worker = self._workers.pop(role, None)
-        if worker is not None:
-            worker.close()
+        watched = self._workers.pop(role, None)
+        if watched is not None:
+            watched.close()
 
     def _throttled(self, step: str) -> Callable[[dict[str, Any]], None]:
         last = 0.0
@@ -193,7 +198,8 @@ class Loop:
             final = event.get("done") is not None and event.get("done") == event.get("total")
             if final or now - last >= EVENT_SECONDS:
                 last = now
-                self.emit({**event, "event": "progress", "what": event["event"], "step": step})
+                seen = self._current.guard.current_bytes if self._current else 0
+                self.emit({**event, "event": "progress", "what": event["event"], "step": step, "memory_bytes": seen})
             self._check_wall_time()
 
         return pass_on
@@ -211,15 +217,15 @@ class Loop:
     def _check_wall_time(self) -> None:
         limit = self.spec.limits.wall_time_seconds
         if limit is not None and time.monotonic() - self._started > limit and self._current:
-            self._current.ask_to_stop()
+            self._current.worker.ask_to_stop()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         """First: let the step save its state. Second: end at once."""
         if self._signal and self._current:
-            self._current.kill()
+            self._current.worker.kill()
         self._signal = self._signal or number
         if self._current:
-            self._current.ask_to_stop()
+            self._current.worker.ask_to_stop()
 
     def _block(self, steps: tuple[Step, ...]) -> None:
         for step in steps:

@@ -163,7 +163,8 @@ def test_a_failing_callback_does_not_drop_the_line():
         assert guard.stop().crossed
 
 
-def test_a_starved_sampler_is_counted():
+def starved(program: str, *, alone: bool):
+    """What a guard saw that was held up for several intervals by its own soft line's signal."""
     slow = threading.Event()
 
     def hold(_):
@@ -171,15 +172,28 @@ def test_a_starved_sampler_is_counted():
         slow.set()
 
     with (
-        child('wait(); take(60); say("held"); wait()') as process,
+        child(program) as process,
         Guard(process.pid, limit_bytes=400 * MB, soft_bytes=40 * MB, on_soft=hold) as guard,
     ):
+        until(lambda: guard._tree.is_root_alone == alone)
         go(process)
         heard(process)
         assert slow.wait(20)
-        use = guard.stop()
+        return guard.stop()
+
+
+def test_a_starved_sampler_is_counted():
+    start = 'subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]);'
+    use = starved(start + 'wait(); take(60); say("held"); wait()', alone=False)
     assert use.gaps >= 1
     assert any("no sample for" in event for event in use.events)
+
+
+def test_a_pause_is_harmless_where_the_kernel_kept_the_mark_of_a_lone_process():
+    use = starved('wait(); take(60); say("held"); wait()', alone=True)
+    assert use.gaps == 0
+    assert any("the kernel's mark covers it" in event for event in use.events)
+    assert use.peak_bytes >= 60 * MB
 
 
 def test_a_child_that_ends_by_itself_leaves_its_peak_behind():
