@@ -16,6 +16,7 @@ from runner.errors import ExitCode, InvalidError, LorarunError
 
 # name → (module:function, one line for `lorarun --help`). Modules are imported when their command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("runner.cli.scaffold:init", "Begin a campaign: a commented spec, sample data, a CI workflow."),
     "validate": ("runner.cli.spec:validate", "Check a spec and its inputs; say every mistake with its line."),
     "plan": ("runner.cli.campaign:plan", "Show the steps a spec leads to, and why each would run."),
     "apply": ("runner.cli.campaign:apply", "Run what the plan says and give the verdict."),

@@ -1,4 +1,4 @@
-"""Commands that write specs: `fmt` and `migrate`."""
+"""Commands that write specs: `init`, `fmt` and `migrate`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.files import read_text, write_text
 from runner.scaffold.fmt import format_text
+from runner.scaffold.init import TEMPLATES
+from runner.scaffold.init import init as begin
 from runner.scaffold.migrate import migrate as migrated
 from runner.spec.diagnostics import render
 from runner.spec.yaml_text import MAX_BYTES
@@ -74,4 +76,27 @@ def migrate(spec: Path, check: bool) -> int:
     if check:
         return int(ExitCode.CHANGED)
     write_text(spec, result.text)
+    return int(ExitCode.SUCCESS)
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--template", type=click.Choice(TEMPLATES), default="text", show_default=True, help="What to begin with.")
+@click.option("--name", default="", help="The campaign's name; the folder's where it is left out.")
+def init(folder: Path, template: str, name: str) -> int:
+    """Begin a campaign in FOLDER: a commented spec, sample data, git's files, a CI workflow.
+
+    Files that are there already are kept as they are, and named.
+
+    \b
+      lorarun init --template text
+      lorarun init my-campaign --template chain
+    """
+    made = begin(folder, template, name=name)
+    for path in made.written:
+        click.echo(f"wrote  {(folder / path).as_posix()}")
+    for path in made.kept:
+        click.echo(f"kept   {(folder / path).as_posix()} (it was there)", err=True)
+    where = "" if folder == Path() else f"cd {folder.as_posix()} && "
+    click.echo(f"next:  {where}lorarun validate {made.spec}")
     return int(ExitCode.SUCCESS)
