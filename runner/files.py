@@ -24,7 +24,7 @@ from runner.errors import IntegrityError, InvalidError, ResourceError
 
 MAX_TEXT_BYTES = 64 * 2**20
 BLOCK_BYTES = 2**20  # of one write call
-_OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+OUT_OF_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS}
 _TEMPORARY = re.compile(r"\.[0-9a-f]{24}\.tmp")
 
@@ -223,7 +223,7 @@ def _space_for(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _OUT_OF_SPACE:
+        if error.errno in OUT_OF_SPACE:
             raise ResourceError(
                 f"no space left to write `{path}`", help="free some disk space and run again"
             ) from error

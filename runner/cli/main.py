@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import click
 
 from runner import __version__
-from runner.errors import ExitCode, InvalidError, LorarunError
+from runner.errors import ExitCode, InvalidError, LorarunError, ResourceError
+from runner.files import OUT_OF_SPACE
 
 # name → (module:function, one line for `lorarun --help`). Modules are imported when their command is called.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -110,6 +111,12 @@ def main(arguments: Sequence[str]) -> int:
     except LorarunError as error:
         show(error)
         return int(error.exit_code)
+    except OSError as error:
+        if error.errno not in OUT_OF_SPACE:
+            traceback.print_exc()
+            return int(ExitCode.INTERNAL)
+        show(ResourceError(f"no space left to write `{error.filename}`", help="free some disk space and run again"))
+        return int(ExitCode.RESOURCE)
     except Exception:
         traceback.print_exc()
         click.echo("error: this is a mistake in lorarun; the lines above say where", err=True)

@@ -18,6 +18,7 @@ from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
 from runner.run.loop import Loop
 from runner.run.survey import Survey, need_models, survey
+from runner.run.unchanged import check_unchanged
 from runner.spec.model import Spec
 
 
@@ -103,8 +104,10 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
         sources=surveyed.places,
         emit=journal,
         log=place(root, spec.metadata.name).with_name("worker.log"),
+        check_sources=lambda names: check_unchanged(spec, root, surveyed, names),
     )
     loop.run(planned.steps)
+    check_unchanged(spec, root, surveyed)
     done = account(spec, root, surveyed, planned.steps, loop.outcomes)
     actions = [o.action for o in loop.outcomes.values()]
     seconds = round(time.monotonic() - started, 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
 from runner.run.child import Worker
 from runner.run.journal import Listener
+from runner.run.space import check_space, used_bytes, wanted_bytes
 from runner.run.watched import Watched, memory_of
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
@@ -50,6 +51,7 @@ class Loop:
     sources: dict[str, Path]  # "checkpoint/qwen" → folder
     emit: Listener
     log: Path
+    check_sources: Callable[[Iterable[str]], None]  # raises where one changed since the run began
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
     _workers: dict[str, Watched] = field(default_factory=dict)
@@ -74,6 +76,10 @@ class Loop:
         except (StepError, MemoryLineError) as error:
             self.failure = error
             self._block(steps)
+        except BaseException:
+            if self._current:  # let it save what it has
+                self._current.worker.ask_to_stop()
+            raise
         finally:
             for role in tuple(self._workers):
                 self._close(role)
@@ -92,6 +98,7 @@ class Loop:
             self.outcomes[step.id] = StepOutcome(planned, planned.key, "cached")
             self.emit({"event": "cached", **about})
             return
+        self._check_space(step)
         self.emit({"event": "begin", **about, "title": step.title, "reasons": [r.text for r in planned.reasons]})
         started = time.monotonic()
         try:
@@ -120,6 +127,7 @@ class Loop:
         started = time.monotonic()
         watched.guard.reset()
         answer = self._supervise(watched, request)
+        self.check_sources([f"{source.kind}/{source.id}" for source in step.sources])
         manifest = Manifest(
             step=step.id,
             kind=step.kind,
@@ -149,6 +157,11 @@ class Loop:
             if self._signal:  # the worker ended because we were told to end
                 raise InterruptedRunError("interrupted", signal=self._signal, help=self._resume()) from None
             raise
+
+    def _check_space(self, step: Step) -> None:
+        wanted = wanted_bytes(self.artifacts.last_of().get(step.id))
+        used = used_bytes(self.artifacts.manifests().values())
+        check_space(self.root, step.id, wanted, used=used, limit=self.spec.limits.disk_bytes)
 
     def _resume(self) -> str:
         return f"`lorarun apply {self.spec.path}` goes on where this stopped"
@@ -224,7 +237,7 @@ class Loop:
         if self._signal and self._current:
             self._current.worker.kill()
         self._signal = self._signal or number
-        if self._current:
+        if self._current:  # no event from here: a handler may not write to what it may have interrupted
             self._current.worker.ask_to_stop()
 
     def _block(self, steps: tuple[Step, ...]) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from runner.canonical import plain
 from runner.errors import InterruptedRunError, InvalidError, LorarunError
+from runner.files import OUT_OF_SPACE, free_bytes
 from runner.steps.context import StepRequest, Surroundings
 from runner.steps.table import run_step
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from runner.engines.protocol import Engine
 
 PARENT_CHECK_SECONDS = 1.0
+NEARLY_FULL_BYTES = 16 * 10**6
 
 
 class EngineKeeper:
@@ -113,8 +115,23 @@ def answer(value: dict[str, Any], around: Surroundings) -> dict[str, Any]:
         return {"event": "failed", "type": "ResourceError", "message": f"out of memory: {error}", "help": ""}
     except Exception as error:
         traceback.print_exc()
+        if _is_full(error, request.out):
+            message = f"the disk is full: {error}"
+            return {
+                "event": "failed",
+                "type": "ResourceError",
+                "message": message,
+                "help": "free some space and run again",
+            }
         return {"event": "failed", "type": "Crash", "message": f"{type(error).__name__}: {error}", "help": ""}
     return {"event": "done", "measures": plain(result.measures), "contents": result.contents}
+
+
+def _is_full(error: Exception, out: Path) -> bool:
+    """Whether a write failed for want of space. MLX says only that it could not write."""
+    if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
+        return True
+    return isinstance(error, RuntimeError) and "write" in str(error).lower() and free_bytes(out) < NEARLY_FULL_BYTES
 
 
 def _failed(error: LorarunError, **more: Any) -> dict[str, Any]:

@@ -1,0 +1,127 @@
+"""A real tiny campaign: what runs again and why, damage, repair, changed inputs, a changed environment."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner.errors import ExitCode
+from tests.run import mini
+
+pytestmark = pytest.mark.mlx
+
+
+def test_the_same_command_again_runs_nothing_and_records_nothing_new(finished: Path) -> None:
+    records = sorted((finished / "ssot/records").iterdir())
+    done = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert mini.ran(finished) == []
+    assert sorted((finished / "ssot/records").iterdir()) == records
+    assert done.stdout.startswith("RESULT: ")
+
+
+def test_check_agrees_with_apply(finished: Path) -> None:
+    applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    checked = mini.lorarun(finished, "check", mini.SPEC_PATH)
+    assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout)
+
+
+def test_a_changed_threshold_judges_again_and_runs_nothing(finished: Path) -> None:
+    mini.edit(finished, "min_improvement: 1%", "min_improvement: 2%")
+    mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert mini.ran(finished) == []
+    assert len(list((finished / "ssot/records").glob("*.json"))) == 2
+
+
+def test_a_project_that_moved_runs_nothing_again(finished: Path) -> None:
+    moved = finished.with_name("다른 곳's “place”")
+    finished.rename(moved)
+    mini.lorarun(moved, "apply", mini.SPEC_PATH)
+    assert mini.ran(moved) == []
+
+
+def test_a_damaged_output_is_refused_and_named_and_repair_makes_only_it_again(finished: Path) -> None:
+    [path] = (finished / "artifacts/tune/llama-lora").glob("*/adapters.safetensors")
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    done = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert done.returncode == ExitCode.INTEGRITY
+    assert "adapters.safetensors has changed" in done.stderr
+    assert "--repair" in done.stderr
+    mini.lorarun(finished, "apply", mini.SPEC_PATH, "--repair")
+    # Equal tensors come out again, so what was made from them is still right: the cascade stops at once.
+    assert mini.ran(finished) == ["tune/llama-lora"]
+    assert mini.adapter(finished) == good
+    assert len(list((finished / "artifacts/.quarantine").iterdir())) == 1
+
+
+def test_a_missing_output_is_named_in_the_plan(finished: Path) -> None:
+    [path] = (finished / "artifacts/score/summary/after").glob("*/scores.json")
+    path.unlink()
+    plan = json.loads(mini.lorarun(finished, "plan", mini.SPEC_PATH, "--format", "json").stdout)
+    assert "output-corrupt" in json.dumps(plan)
+    assert mini.lorarun(finished, "apply", mini.SPEC_PATH).returncode == ExitCode.INTEGRITY
+    mini.lorarun(finished, "apply", mini.SPEC_PATH, "--repair")
+    assert mini.ran(finished) == ["score/summary/after"]
+
+
+def test_a_changed_environment_alone_asks_first(finished: Path) -> None:
+    """As on another machine: every manifest says that another kernel computed it."""
+    _pretend_another_environment(finished)
+    asked = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert asked.returncode == ExitCode.CHANGED
+    assert "only the environment changed" in asked.stderr
+    kept = mini.lorarun(finished, "apply", mini.SPEC_PATH, "--keep")
+    assert mini.ran(finished) == []
+    assert kept.returncode in (ExitCode.SUCCESS, ExitCode.GATE_FAIL)
+
+
+def _pretend_another_environment(root: Path) -> None:
+    from runner.canonical import digest_value
+
+    for path in sorted((root / "artifacts").glob("*/**/manifest.json")):
+        value = json.loads(path.read_text(encoding="utf-8"))
+        value.pop("digest")
+        if value["kind"] in ("tune", "generate"):
+            value["components"]["environment"]["blas_core"] = "Other"
+            value["key"] = digest_value(value["components"]).removeprefix("sha256:")
+            folder = path.parent.rename(path.parent.with_name(value["key"]))
+        else:
+            folder = path.parent
+        value["digest"] = digest_value(value)
+        (folder / "manifest.json").write_text(json.dumps(value), encoding="utf-8")
+
+
+def test_data_that_is_edited_while_the_campaign_runs_ends_it_and_nothing_of_it_is_kept(fresh: Path) -> None:
+    process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "end":
+            with (fresh / "data/demo/train.jsonl").open("a") as f:
+                f.write("\n")
+            break
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == ExitCode.INTEGRITY
+    assert "changed while the campaign ran: dataset/reports" in err
+    assert list((fresh / "ssot/records").glob("*.json")) == []
+
+
+def test_a_second_apply_is_refused_while_the_first_runs(fresh: Path) -> None:
+    first = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
+    assert first.stdout is not None
+    first.stdout.readline()
+    second = mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    state = json.loads(mini.lorarun(fresh, "status", "--format", "json").stdout)
+    first.communicate(timeout=300)
+    assert second.returncode == ExitCode.LOCKED
+    assert f"process {first.pid} on" in second.stderr
+    assert state["state"] == "running"
+    assert first.returncode in (ExitCode.SUCCESS, ExitCode.GATE_FAIL)
+
+
+def test_too_little_disk_is_said_before_a_step_begins(fresh: Path) -> None:
+    mini.edit(fresh, "seed: 19", "seed: 19\nlimits: {disk: 1MB}")
+    done = mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    assert done.returncode == ExitCode.RESOURCE
+    assert "`limits.disk` is 1 MB" in done.stderr
+    assert not any(shutil.os.path.exists(fresh / "artifacts" / kind) for kind in ("prepare", "tune"))
