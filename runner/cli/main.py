@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -39,12 +40,24 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "migrate": ("runner.cli.scaffold:migrate", "Rewrite a spec of an older language in today's."),
     "lock": ("runner.cli.models:lock", "Pin what a spec leaves open: commits, digests, environment."),
     "fetch": ("runner.cli.models:fetch", "Bring the hub models of a spec to this machine."),
+    "clean": ("runner.cli.clean:clean", "Remove step outputs that nothing refers to."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
 }
 
 
+class _ClosedOutputError(Exception):
+    """The reader of our output is gone."""
+
+
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called; `--help` reads the table only."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a closed pipe under a name that click does not turn into exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ClosedOutputError from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -104,10 +117,8 @@ def main(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return int(ExitCode.SIGINT)
-    except BrokenPipeError:
-        # The reader of our output is gone; keep the interpreter from failing again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.BROKEN_PIPE)
+    except (_ClosedOutputError, BrokenPipeError):
+        return _closed_output()
     except LorarunError as error:
         show(error)
         return int(error.exit_code)
@@ -121,6 +132,12 @@ def main(arguments: Sequence[str]) -> int:
         traceback.print_exc()
         click.echo("error: this is a mistake in lorarun; the lines above say where", err=True)
         return int(ExitCode.INTERNAL)
+
+
+def _closed_output() -> int:
+    """The reader of our output is gone; keep the interpreter from failing again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno() if sys.__stdout__ else 1)
+    return int(ExitCode.BROKEN_PIPE)
 
 
 def run() -> None:

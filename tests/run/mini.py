@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +54,7 @@ def make(root: Path) -> Path:
     for split, count in (("train", 24), ("test", 12)):
         lines = (ROOT / f"data/demo/{split}.jsonl").read_text(encoding="utf-8").splitlines()[:count]
         (root / f"data/demo/{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    model = root / "data/models/llama_tiny"
-    model.mkdir()
-    for path in (ROOT / "data/models/llama_tiny").iterdir():
-        os.link(path, model / path.name) if os.stat(path).st_dev == os.stat(root).st_dev else model.joinpath(
-            path.name
-        ).write_bytes(path.read_bytes())
+    shutil.copytree(ROOT / "data/models/llama_tiny", root / "data/models/llama_tiny")
     return root
 
 
