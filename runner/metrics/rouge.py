@@ -61,20 +61,29 @@ def rouge_lsum(answer: Sequence[Sequence[str]], reference: Sequence[Sequence[str
 
 
 def _lcs_positions(reference: Sequence[str], answer: Sequence[str]) -> set[int]:
-    """Positions in `reference` of the one longest common subsequence that rouge-score's backtracking picks."""
-    rows, columns = len(reference), len(answer)
-    table = [[0] * (columns + 1) for _ in range(rows + 1)]
-    for i, token in enumerate(reference, 1):
-        row, above = table[i], table[i - 1]
-        for j, other in enumerate(answer, 1):
-            row[j] = above[j - 1] + 1 if token == other else max(above[j], row[j - 1])
+    """Positions in `reference` of the one longest common subsequence that rouge-score's backtracking picks.
+
+    The table of lengths is kept as one bit vector a row (Hyyrö 2004): a zero bit is where the length grows.
+    """
+    where: dict[str, int] = {}
+    for column, token in enumerate(answer):
+        where[token] = where.get(token, 0) | 1 << column
+    full = (1 << len(answer)) - 1
+    rows = [full]
+    for token in reference:
+        grown = rows[-1] & where.get(token, 0)
+        rows.append(((rows[-1] + grown) | (rows[-1] - grown)) & full)
+
+    def length(i: int, j: int) -> int:
+        return j - (rows[i] & ((1 << j) - 1)).bit_count()
+
     found = set()
-    i, j = rows, columns
+    i, j = len(reference), len(answer)
     while i and j:
         if reference[i - 1] == answer[j - 1]:
             found.add(i - 1)
             i, j = i - 1, j - 1
-        elif table[i][j - 1] > table[i - 1][j]:
+        elif length(i, j - 1) > length(i - 1, j):
             j -= 1
         else:
             i -= 1

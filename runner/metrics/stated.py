@@ -13,13 +13,22 @@ from runner.samples.sample import Fact
 from runner.samples.text import collapse
 
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-# Particles and endings of the copula that follow a noun without a space; up to three are strung together.
-_PARTICLES = (
-    "이었습니다|이었다|였습니다|이라고|이라는|입니다|에서|에게|께서|한테|으로|부터|까지|처럼|보다|마다|조차|마저|밖에|"
-    "이다|이고|이며|이나|이랑|이라|였다|라고|라는|라서|이지|이죠|이요|예요|에요|하고|"
-    "은|는|이|가|을|를|에|의|와|과|도|로|만|께|나|랑|야|요"
+# What may follow a Korean noun without a space: plural, up to two particles of place and manner, and one of those that
+# end a word: case and topic particles, endings of the copula, of 하다 and of 되다.
+_MIDDLE = (
+    "으로서|으로써|로서|로써|에서|에게|께서|한테|으로|부터|까지|처럼|보다|마다|조차|마저|밖에|하고|"
+    "에|로|와|과|만|뿐|쯤|씩"
 )
-_AFTER_NOUN = re.compile(rf"(?:{_PARTICLES}){{0,3}}(?![가-힣])")
+_CASE = "은|는|이|가|을|를|도|의|이나|나|이랑|랑|이라도|라도|야|요"
+_COPULA = (
+    "이었습니다|였습니다|입니다|이었다|였다|이다|이고|이며|이라고|라고|이라는|라는|이라서|라서|이라|"
+    "이지만|이므로|이지|이죠|이요|예요|에요|인|임"
+)
+_VERBS = (
+    "하였습니다|했습니다|합니다|하였다|했다|한다|하다|하여|하며|하는|하기|해서|한|할|함|했음|"
+    "되었습니다|됐습니다|됩니다|되었다|됐다|된다|되다|되어|되며|되고|되는|되기|돼서|된|될|됨|되었음"
+)
+_AFTER_NOUN = re.compile(rf"들?(?:{_MIDDLE}){{0,2}}(?:{_CASE}|{_COPULA}|{_VERBS})?(?![가-힣])")
 
 
 @functools.lru_cache(maxsize=16_384)
