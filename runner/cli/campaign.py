@@ -11,6 +11,7 @@ import click
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, UsageError, worst
 from runner.report.hostile import one_line
+from runner.run.dependencies import check_dependencies
 from runner.spec.diagnostics import render
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
@@ -32,7 +33,7 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
         InvalidError: with every finding.
     """
     spec = load_spec(path, root, overrides=overrides)
-    found = (*spec.warnings, *check_inputs(spec, root))
+    found = (*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root))
     if any(d.severity == "error" for d in found):
         raise InvalidError.of(found)
     if found:

@@ -8,6 +8,7 @@ import click
 
 from runner.cli.project import find_root
 from runner.errors import Diagnostic, ExitCode, InvalidError
+from runner.run.dependencies import check_dependencies
 from runner.spec.diagnostics import FORMATS, render, summary
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
@@ -49,4 +50,6 @@ def findings(path: Path, overrides: tuple[str, ...], *, with_inputs: bool) -> li
         spec = load_spec(path, root, overrides=overrides)
     except InvalidError as error:
         return list(error.diagnostics)
-    return [*spec.warnings, *(check_inputs(spec, root) if with_inputs else ())]
+    if not with_inputs:
+        return list(spec.warnings)
+    return [*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root)]

@@ -7,7 +7,7 @@ from tests.spec.specs import ROOT
 
 
 def test_every_code_of_specs_and_checkpoints_has_a_page_and_every_page_a_code():
-    text = "".join(p.read_text() for room in ("spec", "models") for p in (ROOT / "runner" / room).glob("*.py"))
+    text = "".join(p.read_text() for room in ("spec", "models", "run") for p in (ROOT / "runner" / room).glob("*.py"))
     assert set(re.findall(r'"([EW]\d{3})"', text)) == set(pages())
 
 
