@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from runner.canonical import plain
 from runner.metrics.table import METRICS
@@ -13,10 +14,10 @@ from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
 from runner.plan.params import Choice, generate_params, prepare_params, tune_params
 from runner.samples.render import placeholders
-from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, TuneSpec
+from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
 UPSTREAM = "upstream."
-COMPLETIONS, ADAPTER = "completions.jsonl", "adapters.safetensors"
+COMPLETIONS, ADAPTER, SCORES = "completions.jsonl", "adapters.safetensors", "scores.json"
 REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
 
 
@@ -26,8 +27,8 @@ def build_steps(spec: Spec, *, choices: Mapping[str, Choice] | None = None) -> t
     `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun.
     """
     builder = _Builder(spec, dict(choices or {}))
-    for tune in spec.tunes.values():
-        builder.tune(tune)
+    for tune in spec.tunes:
+        builder.adapter(tune)
     for evaluation in spec.evaluations.values():
         stages = stages_of(spec, evaluation)
         for arm in arms_of(spec, evaluation):
@@ -101,7 +102,7 @@ class _Builder:
         perfect = [s for i, s in answers.feeding() if answers.choices[i] == REFERENCE]
         needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.inputs.jsonl"), *fed]
         if choice != BASE:
-            needs.append(Need("adapter", self.tune(self.spec.tunes[choice]).id, ADAPTER))
+            needs.append(Need("adapter", self.adapter(choice).id, ADAPTER))
         step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
         return self.add(
             Step(
@@ -135,6 +136,46 @@ class _Builder:
                 needs.append(Need(UPSTREAM + earlier.id, parent.id, COMPLETIONS))
         return needs
 
+    def adapter(self, name: str) -> Step:
+        """The step whose adapter a tune's id stands for: the tuning itself, or the choice among its variants."""
+        if name in self.spec.sweeps:
+            return self.select(self.spec.sweeps[name])
+        variants = {v.id: v for s in self.spec.sweeps.values() for v in s.variants}
+        return self.tune(variants[name] if name in variants else self.spec.tunes[name])
+
+    def select(self, sweep: SweepSpec) -> Step:
+        """The step that takes the best variant of a sweep, after each was tuned and scored; none has seen `test`."""
+        needs = []
+        for variant in sweep.variants:
+            scored = self.score_answers(
+                f"score/{variant.id}/{sweep.split}", self.variant_answers(sweep, variant), [plain(sweep.metric)]
+            )
+            needs.append(Need(f"scores.{variant.id}", scored.id, SCORES))
+            needs.append(Need(f"adapter.{variant.id}", self.tune(variant).id, ADAPTER))
+        return self.add(
+            Step(
+                id=f"select/{sweep.tune}",
+                kind="select",
+                params={
+                    "metric": sweep.metric.id,
+                    "direction": METRICS[sweep.metric.name].direction,
+                    "variants": {v.id: values for v, values in zip(sweep.variants, sweep.values, strict=True)},
+                },
+                needs=tuple(needs),
+                title=f"take the best of {len(sweep.variants)} variants of {sweep.tune}",
+                origins=(("tunes", sweep.tune),),
+            )
+        )
+
+    def variant_answers(self, sweep: SweepSpec, variant: TuneSpec) -> _Answers:
+        """A variant's answers on the sweep's split; a chain's stage is fed by the tuned stages before it."""
+        stages: tuple[StageSpec, ...] = (StageSpec(variant.id, variant.model, variant.id),)
+        if variant.chain:
+            chain = self.spec.chains[variant.chain].stages
+            stages = chain[: [s.id for s in chain].index(variant.stage) + 1]
+        choices = (*(s.adapter or BASE for s in stages[:-1]), variant.id)
+        return _Answers(variant.dataset, sweep.split, stages, choices, sweep.generate)
+
     def tune(self, tune: TuneSpec) -> Step:
         """The step that trains an adapter, after those whose outputs it trains on."""
         prepared = self.prepare(tune.dataset)
@@ -147,7 +188,7 @@ class _Builder:
             prompt = stages[position].prompt
             needs += self.stage_inputs(tune, stages[: position + 1], splits)
         if tune.start_from:
-            needs.append(Need("start_adapter", self.tune(self.spec.tunes[tune.start_from]).id, ADAPTER))
+            needs.append(Need("start_adapter", self.adapter(tune.start_from).id, ADAPTER))
         choice = self.choices.get(tune.id)
         return self.add(
             Step(
@@ -181,26 +222,33 @@ class _Builder:
     def score(self, evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> None:
         """The step that scores one arm. Only the judged arms are answered repeatedly."""
         repeats = tuple(m.name for m in evaluation.metrics if m.name in REPEATING and arm.is_main)
-        answered = self.generate(
-            _Answers(
-                evaluation.dataset, evaluation.split, stages, arm.choices, evaluation.generate, repeats, evaluation.id
-            )
+        answers = _Answers(
+            evaluation.dataset, evaluation.split, stages, arm.choices, evaluation.generate, repeats, evaluation.id
         )
-        needs = [
-            Need("samples", self.prepare(evaluation.dataset).id, f"{evaluation.split}.jsonl"),
-            Need("completions", answered.id, COMPLETIONS),
-        ]
+        is_fed = any(arm.choices[i] != REFERENCE for i, _ in answers.feeding())
+        metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=is_fed)]
+        step_id = f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
+        self.score_answers(step_id, answers, metrics, origin=("evaluations", evaluation.id))
+
+    def score_answers(
+        self, step_id: str, answers: _Answers, metrics: list[dict[str, Any]], *, origin: tuple[str, ...] = ()
+    ) -> Step:
+        """The step that measures `answers`, after the steps that make them."""
+        answered = self.generate(answers)
         fed = [n for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
-        needs += [Need("upstream", n.step, n.file) for n in fed]
-        metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=bool(fed))]
-        self.add(
+        needs = [
+            Need("samples", self.prepare(answers.dataset).id, f"{answers.split}.jsonl"),
+            Need("completions", answered.id, COMPLETIONS),
+            *(Need("upstream", n.step, n.file) for n in fed),
+        ]
+        return self.add(
             Step(
-                id=f"score/{evaluation.id}/{arm.id.replace('>', ',')}",
+                id=step_id,
                 kind="score",
                 params={"metrics": metrics},
                 needs=tuple(needs),
-                title=f"score {evaluation.id} {arm.id}",
-                origins=(("evaluations", evaluation.id),),
+                title=step_id.replace("/", " "),
+                origins=(origin,) if origin else (),
             )
         )
 

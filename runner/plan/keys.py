@@ -14,11 +14,11 @@ from runner.plan.model import Reason, Step
 from runner.spec.model import Key, Position
 
 # Raised when a change of the code makes a kind's outputs different for equal inputs.
-IMPLEMENTATION = {"prepare": 1, "tune": 1, "generate": 1, "score": 1, "rehearse": 1}
+IMPLEMENTATION = {"prepare": 1, "tune": 1, "generate": 1, "score": 1, "select": 1, "rehearse": 1}
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.
-ENVIRONMENT_PARTS = {"prepare": ("pillow",), "score": ("jiwer", "rapidfuzz", "sacrebleu")}
-SCORING_PACKAGES = ENVIRONMENT_PARTS["score"]
+SCORING_PACKAGES = ("jiwer", "rapidfuzz", "sacrebleu")
+ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {"prepare": ("pillow",), "score": SCORING_PACKAGES, "select": ()}
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def components(
 def environment_of(kind: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The parts of `environment` that can change what a step of this kind makes."""
     parts = ENVIRONMENT_PARTS.get(kind)
-    return {k: v for k, v in environment.items() if (k in parts if parts else k not in SCORING_PACKAGES)}
+    return {k: v for k, v in environment.items() if (k not in SCORING_PACKAGES if parts is None else k in parts)}
 
 
 def why(

@@ -11,6 +11,7 @@ STEPS = {
     "tune": "runner.steps.tune",
     "generate": "runner.steps.generate",
     "score": "runner.steps.score",
+    "select": "runner.steps.select",
 }
 
 

@@ -3,9 +3,11 @@
 import dataclasses
 import itertools
 
+import pytest
+
 from runner.plan.build import build_steps
 from runner.plan.model import Step
-from runner.spec.model import MetricSpec, ModelSpec, Spec
+from runner.spec.model import GenerateSpec, MetricSpec, ModelSpec, Spec, SweepSpec
 
 
 def steps(spec: Spec) -> dict[str, Step]:
@@ -94,3 +96,34 @@ def test_all_arms_repeat_the_same_samples(spec: Spec) -> None:
 def test_params_hold_no_path_of_a_model(spec: Spec) -> None:
     moved = dataclasses.replace(spec, models=spec.models | {"llama": ModelSpec("llama", "llama", "elsewhere/l")})
     assert [s.params for s in build_steps(moved)] == [s.params for s in build_steps(spec)]
+
+
+@pytest.fixture
+def swept(spec: Spec) -> Spec:
+    base = spec.tunes["qwen-lora"]
+    variants = tuple(
+        dataclasses.replace(base, id=f"qwen-lora@rank={rank}", lora=dataclasses.replace(base.lora, rank=rank))
+        for rank in (4, 8)
+    )
+    values = ({"lora.rank": 4}, {"lora.rank": 8})
+    sweep = SweepSpec("qwen-lora", variants, values, MetricSpec("fact_recall"), GenerateSpec())
+    return dataclasses.replace(spec, sweeps={"qwen-lora": sweep})
+
+
+def test_a_sweep_tunes_every_variant_and_only_its_winner_goes_on(swept: Spec) -> None:
+    found = steps(swept)
+    assert "tune/qwen-lora" not in found
+    assert needs(found["generate/images.test/qwen+qwen-lora"])["adapter"] == "select/qwen-lora"
+    assert set(needs(found["select/qwen-lora"]).values()) == {
+        "tune/qwen-lora@rank=4",
+        "tune/qwen-lora@rank=8",
+        "score/qwen-lora@rank=4/valid",
+        "score/qwen-lora@rank=8/valid",
+    }
+
+
+def test_no_variant_of_a_sweep_meets_the_test_split(swept: Spec) -> None:
+    for step in build_steps(swept):
+        if "@" in step.id:
+            assert ".test" not in step.id
+            assert not any(n.file.startswith("test.") for n in step.needs)
