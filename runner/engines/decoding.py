@@ -26,6 +26,9 @@ class Decoder(Protocol):
 
     max_batch: int
 
+    def share(self, prompts: Sequence[Prompt]) -> int:
+        """Told of all prompts before the first batch; how many leading tokens of theirs are read once for all."""
+
     def group(self, prompt: Prompt) -> Hashable:
         """Prompts of unequal groups never share a batch."""
 

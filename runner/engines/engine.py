@@ -19,8 +19,10 @@ from runner.engines import state
 from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
+from runner.engines.fast_paths import frozen_layers, shared_prefix
 from runner.engines.loop import Loop, Outcome
 from runner.engines.lora import Attached, detach, load_into, trainable
+from runner.engines.packed import FrozenLayers, Packed, Walk
 from runner.engines.protocol import (
     GenerateRequest,
     GenerateResult,
@@ -88,6 +90,22 @@ class MlxEngine(ABC):
     def decoder(self, request: GenerateRequest) -> Decoder:
         """A fresh decoder."""
 
+    def packed(
+        self, request: TuneRequest, rows: Sequence[Row], walk: Walk, image_token: int | None = None
+    ) -> ChosenPath:
+        """The packed path with what else is exact for this request."""
+        width, dtype = embedding_shape(self.layers()[-1])
+        prefix = shared_prefix(request, rows, image_token)
+        frozen = frozen_layers(request, rows, layers=len(self.layers()), width=width, item_bytes=dtype.size)
+        path = Packed(
+            self.model,
+            walk,
+            recompute=request.grad_checkpoint,
+            prefix=prefix.value,
+            frozen=FrozenLayers(frozen.value) if frozen.value else None,
+        )
+        return ChosenPath(path, {"packed": "on", "share_prefix": prefix.said, "cache_frozen_layers": frozen.said})
+
     def use_root(self, root: Path) -> None:
         """Told of the project's root before its samples are read; caches may be kept below it."""
         self.root = root
@@ -143,6 +161,7 @@ class MlxEngine(ABC):
         with self.adapted(request.adapter):
             decoder = self.decoder(request)
             batches = self._batches(request, decoder)
+            shared = decoder.share([job.prompt for batch in batches for job in batch])
             total, made = sum(len(b) for b in batches), list[Completion]()
             for batch in batches:
                 if should_stop():
@@ -150,7 +169,10 @@ class MlxEngine(ABC):
                 answers = answer_batch(batch, decoder, self.end_tokens, seed=request.seed, stream=request.stream)
                 made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
                 on_event({"event": "generated", "done": len(made), "total": total})
-        return GenerateResult(_in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, {})
+        taken = {"share_prefix": f"on: {shared} tokens" if shared else "off: prompts share no long beginning"}
+        return GenerateResult(
+            _in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken
+        )
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -198,6 +220,12 @@ class MlxEngine(ABC):
             ]
             repeats += plan_batches(sampled, decoder, settings.batch_size)
         return batches + repeats
+
+
+def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
+    """Width and type of what a decoder layer takes."""
+    weight = layer.input_layernorm.weight
+    return int(weight.shape[0]), weight.dtype
 
 
 def turned_off(spec: TrainSpec) -> str:

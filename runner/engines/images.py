@@ -21,7 +21,6 @@ from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.images_plain import PlainDecoder, PlainReader
 from runner.engines.images_qwen3_vl import QwenDecoder, QwenReader
 from runner.engines.lora import Attached
-from runner.engines.packed import Packed
 from runner.engines.plain import PlainImages
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.rows import Prompt, Row
@@ -116,8 +115,8 @@ class ImageEngine(MlxEngine):
             return ChosenPath(plain, taken, patch_layers=recompute)
         cached = request.train_spec.cache_vision
         walk = QwenWalk(reader.look if cached else reader.look_again, reader.image_token, reader.merge)
-        taken = {"packed": "on", "cache_vision": "on" if cached else "off: `cache_vision: false`"}
-        return ChosenPath(Packed(self.model, walk, recompute=recompute), taken)
+        chosen = self.packed(request, rows, walk, reader.image_token)
+        return replace(chosen, taken=chosen.taken | {"cache_vision": "on" if cached else "off: `cache_vision: false`"})
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):

@@ -59,6 +59,9 @@ class PlainDecoder:
         self._reader = reader
         self._cache: list[Any] = []
 
+    def share(self, prompts: Sequence[Prompt]) -> int:
+        return 0
+
     def group(self, prompt: Prompt) -> Hashable:
         return ""
 

@@ -103,6 +103,9 @@ class QwenDecoder:
         self._cache: list[Any] = []
         self._deltas = mx.array([[0]])
 
+    def share(self, prompts: Sequence[Prompt]) -> int:
+        return 0
+
     def group(self, prompt: Prompt) -> Hashable:
         return (len(prompt.tokens), prompt.grids)
 
@@ -111,13 +114,13 @@ class QwenDecoder:
         places = [positions(p.tokens, p.grids, reader.image_token, reader.merge) for p in prompts]
         tokens = np.array([p.tokens for p in prompts], dtype=np.int32)
         seen = [reader.look(p, i) for p in prompts for i in range(len(p.grids))]
-        ids = mx.array(np.stack([p.ids for p in places], axis=1))
-        features = api.placed(self._model, tokens, tokens == reader.image_token, seen, ids)
+        ids = mx.array(np.stack([p.ids for p in places], axis=1))[..., :-1]
+        first = tokens[:, :-1]
+        features = api.placed(self._model, first, first == reader.image_token, seen, ids)
         self._deltas = mx.array([[p.delta] for p in places])
         self._cache = api.empty_cache(self._model)
-        logits = api.language_logits(self._model, mx.array(tokens), self._cache, **features)
-        mx.eval(logits)
-        return logits
+        api.read(self._model, mx.array(first), self._cache, **features)
+        return self.next(mx.array(tokens[:, -1]))
 
     def next(self, tokens: mx.array) -> mx.array:
         logits = api.language_logits(self._model, tokens[:, None], self._cache, rope_deltas=self._deltas)

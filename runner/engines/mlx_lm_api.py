@@ -100,23 +100,52 @@ def empty_cache(model: nn.Module) -> list[Any]:
     return list(make_prompt_cache(model))
 
 
-def batch_cache(model: nn.Module, left_padding: Sequence[int]) -> list[Any] | None:
-    """A cache for prompts of unequal length, padded on the left; None where the architecture has no such cache."""
-    plain = make_prompt_cache(model)
-    if any(type(c) is not KVCache for c in plain):
-        return None
-    return [BatchKVCache(list(left_padding)) for _ in plain]
+def can_be_ragged(model: nn.Module) -> bool:
+    """Whether the architecture's cache takes prompts of unequal length in one batch."""
+    return all(type(c) is KVCache for c in make_prompt_cache(model))
+
+
+def grown_cache(prefix: list[Any], rows: int) -> list[Any]:
+    """A ragged cache for `rows` prompts that all begin with what `prefix` (a cache of one prompt) has read."""
+    grown = []
+    for layer in prefix:
+        cache = BatchKVCache([0] * rows)
+        if layer.keys is not None:
+            keys, values = layer.keys_and_values()
+            cache.keys = mx.repeat(keys, rows, axis=0)
+            cache.values = mx.repeat(values, rows, axis=0)
+            cache.offset, cache._idx = mx.array([layer.offset] * rows), layer.offset
+        grown.append(cache)
+    return grown
+
+
+def read(model: nn.Module, tokens: mx.array, cache: list[Any], lengths: Sequence[int] | None = None) -> None:
+    """Take tokens [rows, longest] into the cache; no logits are computed. `lengths` where rows are padded on the
+    right."""
+    longest = tokens.shape[1]
+    if longest == 0:
+        return
+    padding = [longest - n for n in lengths] if lengths is not None else []
+    if any(padding):
+        for layer in cache:
+            layer.prepare(lengths=list(lengths or []), right_padding=padding)
+    model(tokens, cache=cache)
+    if any(padding):
+        for layer in cache:
+            layer.finalize()
+    mx.eval([layer.state for layer in cache])
 
 
 def logits(model: nn.Module, tokens: mx.array, cache: list[Any]) -> mx.array:
-    """Logits at the last position, [batch, vocabulary]."""
-    return model(tokens, cache=cache)[:, -1, :]
+    """Take one token a row [rows]; logits of the one after it [rows, vocabulary]."""
+    return model(tokens[:, None], cache=cache)[:, -1, :]
 
 
 def keep_rows(cache: list[Any], rows: list[int]) -> None:
     """Drop the other rows of a batch from its cache, in place."""
+    index = mx.array(rows)
     for layer in cache:
         if hasattr(layer, "filter"):
-            layer.filter(mx.array(rows))
+            layer.filter(index)
         else:
-            layer.keys, layer.values = layer.keys[mx.array(rows)], layer.values[mx.array(rows)]
+            layer.keys, layer.values = layer.keys[index], layer.values[index]

@@ -176,6 +176,12 @@ def empty_cache(model: nn.Module) -> list[Any]:
     return list(make_prompt_cache(model.language_model))
 
 
+def read(model: nn.Module, tokens: mx.array, cache: list[Any], **inputs: Any) -> None:
+    """Take tokens into the cache; no logits are computed."""
+    model.language_model(tokens, cache=cache, **inputs)
+    mx.eval([layer.state for layer in cache])
+
+
 def language_logits(model: nn.Module, tokens: mx.array, cache: list[Any], **inputs: Any) -> mx.array:
     """Logits at the last position, [batch, vocabulary]."""
     return model.language_model(tokens, cache=cache, **inputs).logits[:, -1, :]

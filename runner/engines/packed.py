@@ -37,69 +37,134 @@ class Layout:
     """How the packed sequence is cut into rows."""
 
     groups: tuple[Group, ...]
+    prefix: int = 0  # tokens at the beginning that all rows share; groups hold what follows
+    start: int = 0  # the first block to walk; the ones below are read from `entered`
+    stop: int | None = None  # walk no further than this block, and return all positions; None is to the end
     recompute: bool = False  # each block is computed again for its backward pass
 
     @property
     def tokens(self) -> int:
         """Tokens of the packed sequence."""
-        return sum(g.rows * g.length for g in self.groups)
+        return self.prefix + sum(g.rows * g.length for g in self.groups)
 
 
-Rotate = Callable[[mx.array, mx.array], tuple[mx.array, mx.array]]
-"""Queries and keys [rows, heads, length, head size] with their positions turned in."""
+Rotate = Callable[[mx.array, int], mx.array]
+"""Queries or keys [rows, heads, length, head size] with their positions, from an offset on, turned in."""
 
 
 class Walk(Protocol):
     """An architecture whose blocks can be walked one by one."""
 
-    def inputs(self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray) -> dict[str, mx.array]:
+    def inputs(
+        self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray, places: Places
+    ) -> dict[str, mx.array]:
         """Arrays that this architecture needs beside tokens and labels, computed outside the graph."""
 
     def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
-        """Hidden states at the label positions, after the last norm: [labels, width]."""
+        """Walk the blocks of the layout's span. To the end: hidden states at the label positions after the last norm,
+        [labels, width]; else all positions as the next block takes them, [tokens, width]."""
 
     def logits(self, model: nn.Module, hidden: mx.array) -> mx.array:
         """The vocabulary's logits of hidden states."""
 
 
-class Packed:
-    """The packed loss path over a walk."""
+@dataclass(frozen=True)
+class Places:
+    """Where each token of a packed sequence comes from: a row, and a position in it."""
 
-    def __init__(self, model: nn.Module, walk: Walk, *, recompute: bool = False) -> None:
+    row: np.ndarray  # int32[tokens]
+    position: np.ndarray  # int32[tokens]
+
+
+class Packed:
+    """The packed loss path over a walk.
+
+    `prefix` leading tokens, the same in all rows, are computed once a micro-batch. With `frozen`, the lowest blocks are
+    not walked: their output is looked up by row.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        walk: Walk,
+        *,
+        recompute: bool = False,
+        prefix: int = 0,
+        frozen: FrozenLayers | None = None,
+    ) -> None:
         self._model = model
         self._walk = walk
         self._recompute = recompute
+        self._prefix = prefix
+        self._frozen = frozen
 
     def batch(self, rows: tuple[Row, ...]) -> Batch:
+        batch = packed_batch(self._model, self._walk, rows, self._prefix)
+        layout = replace(batch.layout, recompute=self._recompute)
+        if self._frozen is None:
+            return Batch(batch.arrays, layout)
         ordered = tuple(sorted(rows, key=lambda r: r.length))
-        layout = replace(layout_of(ordered), recompute=self._recompute)
-        tokens = np.concatenate([np.asarray(r.tokens[:-1], dtype=np.int32) for r in ordered])
-        tail, labels = tail_positions(ordered, layout)
-        targets = np.concatenate([np.asarray(r.tokens[r.first_label :], dtype=np.int32) for r in ordered])
-        arrays = {"tokens": tokens, "tail": tail, "labels": labels, "targets": targets}
-        more = self._walk.inputs(self._model, ordered, tokens)
-        return Batch({name: mx.array(value) for name, value in arrays.items()} | more, layout)
+        whole = [self._frozen.entered(self._model, self._walk, row) for row in ordered]
+        parts = [whole[0][: self._prefix]] * bool(self._prefix) + [w[self._prefix :] for w in whole]
+        entered = {"entered": mx.concatenate(parts)}
+        mx.eval(entered)
+        return Batch(batch.arrays | entered, replace(layout, start=self._frozen.layers))
 
     def loss_sum(self, model: nn.Module, batch: Batch) -> mx.array:
         hidden = self._walk.hidden(model, batch)
         return cross_entropy_sum(self._walk.logits(model, hidden), batch.arrays["targets"])
 
 
-def layout_of(rows: tuple[Row, ...]) -> Layout:
-    """Groups of neighbours of equal length; `rows` are sorted by length."""
+class FrozenLayers:
+    """The output of the lowest blocks, which no adapter touches, computed once a row and kept while training lasts."""
+
+    def __init__(self, layers: int) -> None:
+        self.layers = layers
+        self._kept: dict[tuple[object, ...], mx.array] = {}
+
+    def entered(self, model: nn.Module, walk: Walk, row: Row) -> mx.array:
+        """What the first block above takes for this row, [tokens, width]."""
+        key = (row.tokens, row.prompt.images)
+        if key not in self._kept:
+            batch = packed_batch(model, walk, (row,), 0)
+            hidden = walk.hidden(model, Batch(batch.arrays, replace(batch.layout, stop=self.layers)))
+            mx.eval(hidden)
+            self._kept[key] = hidden
+        return self._kept[key]
+
+
+def packed_batch(model: nn.Module, walk: Walk, rows: tuple[Row, ...], prefix: int) -> Batch:
+    """Rows side by side, shortest first, after what they share."""
+    ordered = tuple(sorted(rows, key=lambda r: r.length))
+    layout = replace(layout_of(ordered, prefix), prefix=prefix)
+    spans = [(0, 0, prefix)] * bool(prefix) + [(i, prefix, row.length) for i, row in enumerate(ordered)]
+    tokens = np.concatenate([np.asarray(ordered[i].tokens[a:b], dtype=np.int32) for i, a, b in spans])
+    places = Places(
+        np.concatenate([np.full(b - a, i, dtype=np.int32) for i, a, b in spans]),
+        np.concatenate([np.arange(a, b, dtype=np.int32) for _, a, b in spans]),
+    )
+    tail, labels = tail_positions(ordered, layout)
+    targets = np.concatenate([np.asarray(r.tokens[r.first_label :], dtype=np.int32) for r in ordered])
+    arrays = {"tokens": tokens, "tail": tail, "labels": labels, "targets": targets}
+    more = walk.inputs(model, ordered, tokens, places)
+    return Batch({name: mx.array(value) for name, value in arrays.items()} | more, layout)
+
+
+def layout_of(rows: tuple[Row, ...], prefix: int = 0) -> Layout:
+    """Groups of neighbours of equal length after their prefix; `rows` are sorted by length."""
     groups: list[Group] = []
     for row in rows:
         last = groups[-1] if groups else None
-        if last and last.length == row.length:
+        if last and last.length == row.length - prefix:
             groups[-1] = Group(last.rows + 1, last.length, max(last.tail, row.labels))
         else:
-            groups.append(Group(1, row.length, row.labels))
+            groups.append(Group(1, row.length - prefix, row.labels))
     return Layout(tuple(groups))
 
 
 def tail_positions(rows: tuple[Row, ...], layout: Layout) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the tails in the packed sequence, and positions of the labels among the tails."""
-    tails, labels, start, offset, index = [], [], 0, 0, 0
+    tails, labels, start, offset, index = [], [], layout.prefix, 0, 0
     for group in layout.groups:
         for row in rows[index : index + group.rows]:
             tails.append(np.arange(start + group.length - group.tail, start + group.length, dtype=np.int32))
@@ -119,24 +184,39 @@ def attend(
     rotate: Rotate | None,
     tails: bool,
 ) -> mx.array:
-    """Causal attention inside each row. All are [tokens, heads, head size]; with `tails`, queries are those of the
-    tails only. Returns [queries, heads * head size]."""
-    outputs = []
+    """Causal attention inside each row, which sees the shared prefix too. All are [tokens, heads, head size]; with
+    `tails`, queries are those of the tails only. Returns [queries, heads * head size]."""
+    prefix, outputs, before = layout.prefix, [], None
     start, first = 0, 0
-    for group in layout.groups:
-        count, width = group.rows, group.tail if tails else group.length
-        k = _rows(keys, start, count, group.length)
-        v = _rows(values, start, count, group.length)
-        q = _rows(queries, first, count, width)
-        if rotate is not None:
-            q, k = rotate(q, k)
-        if on_cpu():
-            o = causal_attention(q, k, v, scale=scale)
-        else:
-            o = mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal")
-        outputs.append(o.transpose(0, 2, 1, 3).reshape(count * width, -1))
+    # the prefix is a row of its own, whose keys and values come before every other row's
+    for group in (*([Group(1, prefix, 0)] if prefix else []), *layout.groups):
+        count = group.rows
+        width = group.tail if tails else group.length
+        offset = 0 if before is None else prefix
+        k, v = _rows(keys, start, count, group.length), _rows(values, start, count, group.length)
+        k = rotate(k, offset) if rotate else k
+        whole = (k, v) if before is None else tuple(_after(b, x) for b, x in zip(before, (k, v), strict=True))
+        if width:
+            q = _rows(queries, first, count, width)
+            q = rotate(q, offset + group.length - width) if rotate else q
+            o = _causal(q, *whole, scale=scale)
+            outputs.append(o.transpose(0, 2, 1, 3).reshape(count * width, -1))
+        if prefix and before is None:
+            before = (k, v)
         start, first = start + count * group.length, first + count * width
     return outputs[0] if len(outputs) == 1 else mx.concatenate(outputs, axis=0)
+
+
+def _causal(q: mx.array, k: mx.array, v: mx.array, *, scale: float) -> mx.array:
+    if on_cpu():
+        return causal_attention(q, k, v, scale=scale)
+    return mx.fast.scaled_dot_product_attention(q, k, v, scale=scale, mask="causal")
+
+
+def _after(prefix: mx.array, rows: mx.array) -> mx.array:
+    """Keys or values of each row behind those of the prefix."""
+    repeated = mx.broadcast_to(prefix, (rows.shape[0], *prefix.shape[1:]))
+    return mx.concatenate([repeated, rows], axis=2)
 
 
 def turned(x: mx.array, cosine: mx.array, sine: mx.array) -> mx.array:
@@ -159,14 +239,14 @@ def run_blocks(
     attention: Callable[[nn.Module, mx.array, mx.array, bool], mx.array],
     after: Callable[[int, mx.array], mx.array] | None = None,
 ) -> mx.array:
-    """Walk the blocks: x + attention(norm(x)), then x + mlp(norm(x)), the pre-norm form of both families.
+    """Walk the layout's blocks: x + attention(norm(x)), then x + mlp(norm(x)), the pre-norm form of both families.
 
     `attention(block, normed, tail, tails)` gives the attention's output before its last projection. `after(i, x)` is
     applied behind block i. The last block goes on with the tails alone, then with the labels alone.
     """
     tail, labels = batch.arrays["tail"], batch.arrays["labels"]
-    last = len(layers) - 1
-    for i, layer in enumerate(layers):
+    last, stop = len(layers) - 1, batch.layout.stop
+    for i, layer in list(enumerate(layers))[batch.layout.start : stop]:
 
         def block(x: mx.array, layer: nn.Module = layer, is_last: bool = i == last) -> mx.array:
             return walk_block(layer, x, tail, labels, attention, is_last)

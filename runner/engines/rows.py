@@ -9,6 +9,8 @@ from typing import Any
 from runner.errors import Diagnostic, InvalidError
 from runner.samples.sample import Sample
 
+MIN_PREFIX = 16  # tokens; a shorter shared beginning is not worth keeping apart
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -40,6 +42,17 @@ class Row:
     def length(self) -> int:
         """Tokens that are read: the last one is only a target."""
         return len(self.tokens) - 1
+
+
+def common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    """The longest beginning that all sequences share."""
+    if not sequences:
+        return ()
+    low, high = min(sequences), max(sequences)  # in lexical order, all others lie between these two
+    same = 0
+    while same < min(len(low), len(high)) and low[same] == high[same]:
+        same += 1
+    return low[:same]
 
 
 def make_row(sample: Sample, prompt: Prompt, answer: Sequence[int], *, mask_prompt: bool) -> Row:

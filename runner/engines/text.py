@@ -15,10 +15,9 @@ from runner.engines.chat import answer_after, end_of_turn, free_from, messages_o
 from runner.engines.decoding import MAX_BATCH, Decoder
 from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.lora import Attached
-from runner.engines.packed import Packed
 from runner.engines.plain import PlainText
 from runner.engines.protocol import GenerateRequest, TuneRequest
-from runner.engines.rows import Prompt, Row
+from runner.engines.rows import MIN_PREFIX, Prompt, Row, common_prefix
 from runner.engines.walk_llama import LlamaWalk, can_walk
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
@@ -66,39 +65,54 @@ class TextEngine(MlxEngine):
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
         if refusal := turned_off(request.train_spec) or can_walk(self.model, self.config):
             return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
-        return ChosenPath(Packed(self.model, LlamaWalk(), recompute=request.grad_checkpoint), {"packed": "on"})
+        return self.packed(request, rows, LlamaWalk())
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         return TextDecoder(self.model)
 
 
 class TextDecoder:
-    """Generation with the package's own model call and caches; prompts of unequal length are padded on the left."""
+    """Generation with the package's own model call and caches.
+
+    What all prompts of a request begin with is read once. Prompts of unequal length share a batch where the
+    architecture's cache can hold them. Logits are computed for the last position alone.
+    """
 
     max_batch = MAX_BATCH
 
     def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._cache: list[Any] = []
-        self._ragged = api.batch_cache(model, [0]) is not None
+        self._ragged = api.can_be_ragged(model)
+        self._prefix: tuple[int, ...] = ()
+        self._read: list[Any] = []
+
+    def share(self, prompts: Sequence[Prompt]) -> int:
+        self._prefix = common_prefix([p.tokens[:-1] for p in prompts]) if self._ragged else ()
+        if len(self._prefix) < MIN_PREFIX or len(prompts) < 2:
+            self._prefix = ()
+        self._read = api.empty_cache(self._model)
+        if self._prefix:
+            api.read(self._model, mx.array([self._prefix]), self._read)
+        return len(self._prefix)
 
     def group(self, prompt: Prompt) -> Hashable:
         return "" if self._ragged else len(prompt.tokens)
 
     def start(self, prompts: Sequence[Prompt], room: int) -> mx.array:
-        width = max(len(p.tokens) for p in prompts)
-        padding = [width - len(p.tokens) for p in prompts]
-        cache = api.batch_cache(self._model, padding) if self._ragged else None
-        self._cache = api.empty_cache(self._model) if cache is None else cache
-        tokens = mx.array([[0] * n + list(p.tokens) for n, p in zip(padding, prompts, strict=True)])
-        return self._evaluated(api.logits(self._model, tokens, self._cache))
+        rest = [list(p.tokens[len(self._prefix) : -1]) for p in prompts]
+        lengths = [len(r) for r in rest]
+        longest = max(lengths)
+        tokens = mx.array([r + [0] * (longest - len(r)) for r in rest], dtype=mx.int32).reshape(len(rest), longest)
+        fits = self._ragged and (self._prefix or len(set(lengths)) > 1)
+        self._cache = api.grown_cache(self._read, len(rest)) if fits else api.empty_cache(self._model)
+        api.read(self._model, tokens, self._cache, lengths if fits else None)
+        return self.next(mx.array([p.tokens[-1] for p in prompts]))
 
     def next(self, tokens: mx.array) -> mx.array:
-        return self._evaluated(api.logits(self._model, tokens[:, None], self._cache))
+        logits = api.logits(self._model, tokens, self._cache)
+        mx.eval(logits)
+        return logits
 
     def keep(self, rows: list[int]) -> None:
         api.keep_rows(self._cache, rows)
-
-    def _evaluated(self, logits: mx.array) -> mx.array:
-        mx.eval(logits)
-        return logits

@@ -9,7 +9,7 @@ import numpy as np
 from mlx import nn
 
 from runner.engines.backend import on_cpu
-from runner.engines.packed import Layout, Rotate, attend, run_blocks, turned
+from runner.engines.packed import Layout, Places, Rotate, attend, run_blocks, turned
 from runner.engines.rows import Row
 from runner.engines.step import Batch
 
@@ -41,13 +41,15 @@ class LlamaWalk:
     def __init__(self) -> None:
         self._turns: Turns | None = None
 
-    def inputs(self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray) -> dict[str, mx.array]:
+    def inputs(
+        self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray, places: Places
+    ) -> dict[str, mx.array]:
         turns = self._table(model, max(row.length for row in rows))
         if turns is None:
             return {}
-        places = mx.array(np.concatenate([np.arange(row.length, dtype=np.uint32) for row in rows]))
+        index = mx.array(places.position)
         dtype = model.model.norm.weight.dtype
-        return {name: getattr(turns, name)[places][:, None].astype(dtype) for name in ("cosine", "sine")}
+        return {name: getattr(turns, name)[index][:, None].astype(dtype) for name in ("cosine", "sine")}
 
     def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
         layout: Layout = batch.layout
@@ -59,14 +61,20 @@ class LlamaWalk:
             k, v = (p(x).reshape(x.shape[0], attn.n_kv_heads, -1) for p in (attn.k_proj, attn.v_proj))
             rotate: Rotate | None = None
             if cosine is None or sine is None:
-                rotate = _by_module(attn.rope)
+
+                def rotate(part: mx.array, offset: int) -> mx.array:
+                    return attn.rope(part, offset=offset)
+
             else:
                 q = turned(q, cosine[tail], sine[tail]) if tails else turned(q, cosine, sine)
                 k = turned(k, cosine, sine)
             return attend(q, k, v, layout, scale=attn.scale, rotate=rotate, tails=tails)
 
-        embedded = model.model.embed_tokens(batch.arrays["tokens"])
-        return model.model.norm(run_blocks(list(model.model.layers), embedded, batch, attention))
+        entered = batch.arrays.get("entered")
+        if entered is None:
+            entered = model.model.embed_tokens(batch.arrays["tokens"])
+        hidden = run_blocks(list(model.model.layers), entered, batch, attention)
+        return hidden if layout.stop is not None else model.model.norm(hidden)
 
     def logits(self, model: nn.Module, hidden: mx.array) -> mx.array:
         if model.args.tie_word_embeddings:
@@ -90,10 +98,3 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
     if any(layer.use_sliding for layer in model.layers):
         return "it has sliding-window layers"
     return ""
-
-
-def _by_module(rope: nn.Module) -> Rotate:
-    def rotate(queries: mx.array, keys: mx.array) -> tuple[mx.array, mx.array]:
-        return rope(queries, offset=keys.shape[2] - queries.shape[2]), rope(keys)
-
-    return rotate

@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from runner.engines.packed import Layout, attend, run_blocks, turned
+from runner.engines.packed import Layout, Places, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.engines.tower_qwen3_vl import can_walk_tower
@@ -52,9 +52,12 @@ class QwenWalk:
         self._image_token = image_token
         self._merge = merge
 
-    def inputs(self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray) -> dict[str, mx.array]:
+    def inputs(
+        self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray, places: Places
+    ) -> dict[str, mx.array]:
         ids = [positions(r.tokens[:-1], r.prompt.grids, self._image_token, self._merge).ids for r in rows]
-        arrays = {"positions": mx.array(np.concatenate(ids, axis=1)[:, None, :])}
+        starts = np.cumsum([0, *(row.length for row in rows)])[places.row]
+        arrays = {"positions": mx.array(np.concatenate(ids, axis=1)[:, None, starts + places.position])}
         seen = [self._look(row.prompt, i) for row in rows for i in range(len(row.prompt.grids))]
         if not seen:
             return arrays
@@ -70,9 +73,8 @@ class QwenWalk:
         layout: Layout = batch.layout
         language = model.language_model.model
         ids = batch.arrays["positions"]
-        embedded = batch.arrays.get("embedded")
-        if embedded is None:
-            embedded = language.embed_tokens(batch.arrays["tokens"])
+        given = [batch.arrays[name] for name in ("entered", "embedded") if name in batch.arrays]
+        embedded = given[0] if given else language.embed_tokens(batch.arrays["tokens"])
         rotary = language.layers[0].self_attn.rotary_emb
         # both halves of the angles are equal: one of them is enough
         cosine, sine = (turn[0, :, None, : turn.shape[-1] // 2] for turn in rotary(embedded[None], ids))
@@ -90,7 +92,8 @@ class QwenWalk:
             level = batch.arrays.get(f"deepstack{i}")
             return x if level is None else x + level
 
-        return language.norm(run_blocks(list(language.layers), embedded, batch, attention, add_deepstack))
+        hidden = run_blocks(list(language.layers), embedded, batch, attention, add_deepstack)
+        return hidden if layout.stop is not None else language.norm(hidden)
 
     def logits(self, model: nn.Module, hidden: mx.array) -> mx.array:
         language = model.language_model

@@ -1,6 +1,10 @@
 """Generation: batches answer like single prompts, repeats are repeats."""
 
+from dataclasses import replace
+
 import pytest
+
+from runner.engines.text import TextDecoder
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen"])
@@ -38,3 +42,13 @@ def test_a_sampled_answer_depends_on_its_own_stream_alone(llama, text_samples, g
     alone = [generate(llama, (s,), temperature=1.0)[0] for s in samples]
     assert list(together) == alone
     assert [c.text for c in generate(llama, samples, temperature=1.0, seed=8)] != [c.text for c in together]
+
+
+def test_a_shared_beginning_is_read_once_and_changes_no_token(llama, text_samples, generate):
+    samples = tuple(replace(s, system="number light mark 점검 " * 12) for s in text_samples(9))
+    together = generate(llama, samples, max_tokens=16)
+    alone = [generate(llama, (s,), max_tokens=16)[0] for s in samples]
+    assert list(together) == alone
+    decoder = TextDecoder(llama.model)
+    assert decoder.share([llama.prompt(s, None) for s in samples]) > 40
+    assert decoder.share([llama.prompt(s, None) for s in samples[:1]]) == 0

@@ -1,5 +1,7 @@
 """The packed path against the plain one: the same loss, the same gradients."""
 
+from dataclasses import replace
+
 import mlx.core as mx
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from runner.engines.chat import messages_of
 from runner.engines.lora import detach
 from runner.engines.packed import Packed
 from runner.engines.plain import PlainImages, PlainText
-from runner.engines.rows import make_row
+from runner.engines.rows import common_prefix, make_row
 from runner.engines.step import Step
 from runner.engines.walk_llama import LlamaWalk
 from runner.engines.walk_qwen3_vl import QwenWalk, positions
@@ -86,3 +88,61 @@ def test_the_prompt_of_an_image_has_the_processors_own_tokens_and_positions(qwen
         ours = positions(prompt.tokens, prompt.grids, qwen.reader.image_token, qwen.reader.merge)
         assert ours.ids.tolist() == ids[:, 0].tolist()
         assert ours.delta == delta.item()
+
+
+def with_prefix(samples):
+    return tuple(replace(s, system="number light mark 점검 " * 8) for s in samples)
+
+
+def test_a_shared_prefix_trains_like_padded_rows(llama, text_samples, tmp_path):
+    rows = rows_of(llama, with_prefix(text_samples(7)), tmp_path)
+    length = len(common_prefix([r.tokens[: r.first_label - 1] for r in rows]))
+    assert length > 40
+    shared = Packed(llama.model, LlamaWalk(), prefix=length)
+    assert shared.batch(rows).layout.tokens < 0.6 * sum(r.length for r in rows)
+    assert_equal(gradients(llama, shared, rows), gradients(llama, PlainText(), rows))
+
+
+def test_a_shared_prefix_before_images_trains_like_rows_of_their_own(qwen, data_folder, image_samples):
+    rows = rows_of(qwen, with_prefix(image_samples(data_folder, 5)), data_folder)
+    walk = QwenWalk(qwen.reader.look, qwen.reader.image_token, qwen.reader.merge)
+    prefix = rows[0].tokens.index(qwen.reader.image_token)
+    assert prefix > 20
+    shared, apart = Packed(qwen.model, walk, prefix=prefix), Packed(qwen.model, walk)
+    assert_equal(gradients(qwen, shared, rows), gradients(qwen, apart, rows))
+
+
+def test_a_prefix_is_shared_by_itself_only_where_that_is_exact(llama, text_samples, tune):
+    samples = with_prefix(text_samples(6))
+    cases = {
+        "on: ": {},
+        "off: dropout reaches the prefix": {"lora": {"dropout": 0.1}},
+        "off: `share_prefix: false`": {"train": {"share_prefix": False}},
+        "off: a micro-batch is one row": {"micro_batch": 1},
+    }
+    losses = []
+    for said, changes in cases.items():
+        result = tune(llama, samples, **changes)
+        assert result.paths_taken["share_prefix"].startswith(said)
+        losses.append([h["loss"] for h in result.history])
+    assert np.allclose(losses[0], losses[2], rtol=1e-5)
+    forced = tune(llama, samples, lora={"dropout": 0.1}, train={"share_prefix": True})
+    assert forced.paths_taken["share_prefix"].startswith("on: ")
+
+
+@pytest.mark.parametrize("name", ["llama", "qwen"])
+def test_frozen_layers_are_computed_once_and_train_the_same(
+    request, name, text_samples, image_samples, data_folder, tune
+):
+    engine = request.getfixturevalue(name)
+    samples = with_prefix(text_samples(6) if name == "llama" else image_samples(data_folder, 6))
+    made = {}
+    for kept in (None, False):
+        settings = {"lora": {"num_layers": 1, "dropout": 0.1}, "train": {"epochs": 3, "cache_frozen_layers": kept}}
+        made[kept] = tune(engine, samples, samples[:2], root=data_folder, **settings)
+    assert made[None].paths_taken["cache_frozen_layers"] == "on: 2 of 3 layers"
+    assert made[False].paths_taken["cache_frozen_layers"] == "off: `cache_frozen_layers: false`"
+    for kept, anew in zip(made[None].history, made[False].history, strict=True):
+        assert abs(kept["loss"] - anew["loss"]) <= 2e-6 * anew["loss"]
+    once = tune(engine, samples, root=data_folder, lora={"num_layers": 1}, train={"epochs": 1})
+    assert once.paths_taken["cache_frozen_layers"] == "off: every row is seen once"
