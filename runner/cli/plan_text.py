@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.plan.model import Plan, PlannedStep
+from runner.spec.model import LoraSpec
 
 MARKS = {"run": "+", "upstream": "~", "cached": " "}
 
@@ -24,11 +25,25 @@ def _step(planned: PlannedStep, width: int) -> list[str]:
     if planned.cached_as:
         what += f" (as {planned.cached_as})"
     lines = [f" {MARKS[planned.action]} {planned.step.id:<{width}}  {what}"]
+    if planned.step.kind == "tune" and planned.action != "cached":
+        lines.append(f"     {tuning(planned.step.params)}")
     if planned.action == "run":
         for reason in planned.reasons:
             place = f" ({reason.location})" if reason.location else ""
             lines.append(f"     {reason.code}: {reason.text}{place}")
     return lines
+
+
+def tuning(params: dict[str, Any]) -> str:
+    """The settings that decide most, with the effective scale that the adapter is multiplied by."""
+    lora, train = params["lora"], params["train"]
+    scale = LoraSpec(**{**lora, "target_modules": tuple(lora["target_modules"])}).scale
+    checkpointing = ", gradient checkpointing" if train["grad_checkpoint"] else ""
+    return (
+        f"{lora['type']} rank {lora['rank']}, alpha {lora['alpha']:g} (scale {scale:g}), dropout {lora['dropout']:g}; "
+        f"{train['optimizer']} {train['learning_rate']:g} {train['lr_schedule']}, {train['epochs']:g} epochs, "
+        f"batch {train['batch_size']} in micro-batches of {train['micro_batch']}{checkpointing}"
+    )
 
 
 def _total(plan: Plan) -> str:

@@ -244,3 +244,19 @@ def test_a_project_in_a_folder_with_spaces_and_hangul_plans_from_anywhere(finish
 def test_the_small_spec_is_the_demos(finished: Path) -> None:
     demo = yaml.safe_load((ROOT / "specs" / "demo.yaml").read_text(encoding="utf-8"))
     assert small_spec()["chains"] == demo["chains"]
+
+
+@pytest.mark.slow
+def test_a_sweep_goes_on_with_the_variant_that_is_best_on_valid(fresh: Path) -> None:
+    spec = single_spec("llama-lora")
+    axes = {"train.learning_rate": [1e-9, 5e-3]}
+    spec["tunes"]["llama-lora"]["matrix"] = {"axes": axes, "select": {"metric": "fact_recall"}}
+    write_spec(fresh, spec)
+    done = lorarun(fresh, "apply", SPEC)
+    assert "RESULT:" in done.stdout, done.stderr
+    chosen = step(last_record(fresh), "select/llama-lora")["measures"]
+    assert max(chosen["values"], key=chosen["values"].get) == chosen["winner"]
+    assert sorted(v["train.learning_rate"] for v in chosen["variants"].values()) == [1e-9, 5e-3]
+    assert len(set(chosen["values"].values())) == 2
+    assert step(last_record(fresh), "generate/reports.test/llama+llama-lora")["action"] == "run"
+    assert lorarun(fresh, "check", SPEC).returncode in (0, 6, 7)
