@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.metrics.fact_precision import statements
-from runner.metrics.numbers import readings
+from runner.metrics.numbers import values
 from runner.metrics.pairs import Pair, Rows
 from runner.metrics.table import Value
 from runner.metrics.unsupported_numbers import known
@@ -20,8 +20,8 @@ def measure(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> Rows
     rows = statements(pairs, facts=str(options["facts"]), against="samples")
     scores = []
     for row in rows:
-        judged = frozenset(reading for form in row.wrong for reading in readings(form))
-        invented = [r for r in readings(row.pair.answer) - judged if r.isdisjoint(known(row.pair))]
+        judged = frozenset(value for form in row.wrong for value in values(form))
+        invented = values(row.pair.answer) - judged - known(row.pair)
         wrong = len(row.wrong) + len(invented)
         scores.append(1.0 if row.pair.failure else wrong / max(row.right + wrong, 1))
     return Rows(tuple(row.pair for row in rows), tuple(scores))

@@ -43,10 +43,14 @@ def read_jsonl(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
         for number, line in _lines(f, shown, findings):
             try:
                 row = json.loads(line, object_pairs_hook=_columns, parse_constant=_refuse_constant)
+                if b"\\ud" in line.lower():
+                    json.dumps(row, ensure_ascii=False).encode()  # half of a surrogate pair has no UTF-8 form
             except UnicodeDecodeError as error:
                 findings.error(
                     "E701", f"not UTF-8 (byte {error.start} of the line)", shown, number, help="save as UTF-8"
                 )
+            except UnicodeEncodeError:
+                findings.error("E702", "an escape that is half of a surrogate pair", shown, number)
             except (ValueError, RecursionError) as error:
                 findings.error("E702", f"not a JSON object: {str(error)[:200]}", shown, number)
             else:
@@ -56,7 +60,7 @@ def read_jsonl(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
                     findings.error("E702", f"not a JSON object, but {type(row).__name__}", shown, number)
 
 
-def _lines(f: BinaryIO, shown: str, findings: Findings) -> Iterator[tuple[int, str | bytes]]:
+def _lines(f: BinaryIO, shown: str, findings: Findings) -> Iterator[tuple[int, bytes]]:
     number = 0
     while line := f.readline(MAX_LINE_BYTES + 1):
         number += 1

@@ -64,6 +64,9 @@ CASES = [
     ("conciseness", {"maximum": 3}, "0123", "0123", 0),
     ("unsupported_numbers", {}, "매출은 1,234억 원", "매출은 1234억 원, 직원 7명", 0.5),
     ("unsupported_numbers", {}, "30,000명", "3만 명", 0),
+    ("unsupported_numbers", {}, "30,000,000원", "3천만 원", 0),
+    ("unsupported_numbers", {}, "2,500원", "2.5천 원", 0),
+    ("unsupported_numbers", {}, "3천만 원", "3만 원", 1),
     ("unsupported_numbers", {}, "3 people", "3.0 people", 0),
     ("unsupported_numbers", {}, "no number", "nor here", 0),
     ("unsupported_numbers", {}, "2", "12 and 2.5", 1),
@@ -152,9 +155,11 @@ def test_retention_counts_facts_and_keeps_its_identity():
     first, last = answers(["a1 b2", "x"]), answers(["a1 c3", "d4"])
     scores = measure("information_retention", {}, rows, last, upstream=first)
     assert scores.statistics == ((1.0, 2.0, 1.0, 3.0), (0.0, 0.0, 1.0, 1.0))
-    assert scores.value == 0.5
+    assert (scores.value, scores.values) == (0.5, (0.5, 0.0))
     kept, upstream, recovered, facts = (sum(column) for column in zip(*scores.statistics, strict=True))
     assert (kept + recovered) / facts == (upstream / facts) * scores.value + recovered / facts == 0.75
+    one = measure("information_retention", {}, rows, last, upstream=answers(["a1", "x"]))
+    assert (one.value, one.values) == (1.0, (1.0, 0.0))
     with pytest.raises(InvalidError, match="first stage"):
         measure("information_retention", {}, rows, last)
 

@@ -34,6 +34,7 @@ def test_jsonl_keeps_line_numbers_over_empty_lines_and_a_byte_order_mark(tmp_pat
         (b'{"a": NaN}', "NaN is not JSON"),
         (b'{"a": 1, "a": 2}', "the key `a` is there twice"),
         (b"[" * 100_000, "error[E702]"),
+        (b'{"a": "\\ud800"}', "half of a surrogate pair"),
         (b'{"a": ' + b"1" * 5000 + b"}", "error[E702]"),
     ],
 )
