@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runner.record.codec import record_id
 from runner.report.reading import flat
 from runner.report.view import View
 
@@ -34,4 +33,4 @@ def changes(view: View) -> Changes:
     before = view.history[place - 1]
     old, new = dict(flat(before.spec)), dict(flat(view.record.spec))
     rows = tuple(Change(k, old.get(k), new.get(k)) for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k))
-    return Changes(record_id(before), rows)
+    return Changes(view.history_ids[place - 1], rows)

@@ -183,7 +183,7 @@ def plot(
     box = Box(
         (min(across), max(across)), _value_range(values, zero=zero), left, width - right, top=14.0, bottom=height - foot
     )
-    marks = [v for v in ticks(*box.x, 6) if not whole_x or v == int(v)]
+    marks = [v for v in ticks(*box.x, 5) if not whole_x or v == int(v)]
     return Plot(
         width=width,
         height=height,

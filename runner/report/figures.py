@@ -13,7 +13,7 @@ from runner.report.training import Curve, Memory, StepMemory
 from runner.report.view import Trend
 from runner.report.words import Words
 
-HALF = 440  # width of a chart that stands beside another
+HALF = 360  # width of a chart that stands beside others
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ def loss_chart(curve: Curve, words: Words) -> LossChart:
             Series(words.say("training.valid"), curve.valid, "line-b", dots=True),
         ],
         width=HALF,
-        height=210,
+        height=190,
     )
-    rate = charts.plot([Series(words.say("training.rate"), curve.learning_rate, "line-c")], width=HALF, height=120)
+    rate = charts.plot([Series(words.say("training.rate"), curve.learning_rate, "line-c")], width=HALF, height=110)
     losses, valid, rates = dict(curve.loss), dict(curve.valid), dict(curve.learning_rate)
     updates = sorted(losses.keys() | valid.keys() | rates.keys())
     every = max(1, len(updates) // 60)
@@ -118,7 +118,7 @@ def trend_chart(trend: Trend, words: Words) -> TrendChart | None:
         Series(words.say("col.before"), before, "line-b", dots=True),
         Series(words.say("col.after"), after, "line-a", dots=True),
     ]
-    return TrendChart(trend, charts.plot(series, width=HALF, height=190, right=36, zero=False))
+    return TrendChart(trend, charts.plot(series, width=HALF, height=170, right=36, zero=False))
 
 
 def flow_charts(attribution: Attribution) -> tuple[FlowChart, ...]:

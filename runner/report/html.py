@@ -10,7 +10,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from runner.record.codec import record_id
 from runner.record.model import Record
 from runner.report import figures, numbers, templates
 from runner.report.catalogue import catalogue
@@ -127,7 +126,10 @@ def _charts(seen: View, words: Words) -> dict[str, Any]:
     trends = [figures.trend_chart(t, words) for t in seen.trends]
     return {
         "plots": figures.interval_charts(seen.targets, words),
-        "chains": [{"attribution": a, "flows": figures.flow_charts(a)} for a in seen.attributions],
+        "chains": [
+            {"attribution": made, "shares": split, "flows": figures.flow_charts(made)}
+            for made, split in zip(seen.attributions, seen.shares, strict=True)
+        ],
         "losses": [figures.loss_chart(c, words) for c in seen.curves],
         "memory": figures.memory_chart(seen.memory, words),
         "trends": [t for t in trends if t is not None],
@@ -140,7 +142,6 @@ def _lists(seen: View) -> dict[str, Any]:
         "versions": flat(seen.record.environment),
         "models": flat(seen.record.models),
         "fields": flat(seen.record.summary),
-        "history_ids": [record_id(r) for r in seen.history],
     }
 
 

@@ -36,8 +36,8 @@ def campaigns(records: Sequence[Record]) -> tuple[CampaignState, ...]:
             by_name.setdefault(record.campaign, []).append(record)
     found = []
     for name, own in by_name.items():
-        named = sorted(((record_id(r), r) for r in own), key=lambda pair: (pair[1].created, pair[0]))
-        found.append(CampaignState(name, view(named[-1][1], (), own), tuple(named)))
+        seen = view(max(own, key=lambda r: (r.created, record_id(r))), (), own)
+        found.append(CampaignState(name, seen, tuple(zip(seen.history_ids, seen.history, strict=True))))
     return tuple(sorted(found, key=lambda c: (c.view.record.created, c.name), reverse=True))
 
 

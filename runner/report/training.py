@@ -92,7 +92,7 @@ def curves(steps: Sequence[StepRecord]) -> tuple[Curve, ...]:
 
 def memory(steps: Sequence[StepRecord], quantities: Mapping[str, Any]) -> Memory:
     """What the guard saw, step by step. The peak is the record's own quantity where it has one."""
-    rows = tuple(_step_memory(step) for step in steps if any(figure(v) is not None for v in step.memory.values()))
+    rows = tuple(row for row in map(_step_memory, steps) if row.peak is not None or row.mlx_peak is not None)
     stated = figure(mapping(quantities.get("memory.peak")).get("value"))
     peaks = [row.peak for row in rows if row.peak is not None]
     limits = [row.limit for row in rows if row.limit]
@@ -105,7 +105,7 @@ def _step_memory(step: StepRecord) -> StepMemory:
         step=step.id,
         forecast=figure(seen.get("forecast_bytes")),
         peak=figure(seen.get("peak_bytes")),
-        mlx_peak=figure(seen.get("mlx_peak_bytes")),
+        mlx_peak=figure(seen.get("mlx_peak_bytes")) or figure(step.measures.get("peak_memory_bytes")),
         limit=figure(seen.get("limit_bytes")),
         samples=figure(seen.get("samples")),
         gaps=figure(seen.get("gaps")),

@@ -5,30 +5,23 @@ Knows no format and no language; templates turn its values into text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.acceptance.chain import Share
 from runner.acceptance.model import Check, Scorecard
 from runner.metrics.model import MetricInfo
 from runner.metrics.table import METRICS
 from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
-from runner.report import chain, ledger, reading, training
+from runner.report import chain, explain, ledger, reading, training
 from runner.report.chain import Attribution
+from runner.report.explain import Baseline
 from runner.report.ledger import Ledger
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
 
 STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What a rule without any model scores on the same samples."""
-
-    metric: str
-    name: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -88,12 +81,14 @@ class View:
     memory: training.Memory
     curves: tuple[training.Curve, ...]
     attributions: tuple[Attribution, ...]
+    shares: tuple[tuple[Share, ...], ...]  # for each attribution, how its gain splits
     ledgers: tuple[Ledger, ...]
     baselines: tuple[Baseline, ...]
     splits: tuple[DataSplit, ...]
     findings: tuple[DataFinding, ...]
     trends: tuple[Trend, ...]
     history: tuple[Record, ...]
+    history_ids: tuple[str, ...]
 
     def of_kind(self, *kinds: str) -> tuple[Check, ...]:
         """The checks of these kinds, in the verdict's order."""
@@ -135,7 +130,7 @@ def best_of(metric: str) -> float | None:
 
 
 def view(
-    record: Record, evidence: Iterable[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 5000
+    record: Record, evidence: Sequence[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 5000
 ) -> View:
     """Everything that a report of `record` shows. Texts of samples are cut to `limit` characters."""
     rows = reading.evidence(evidence)
@@ -143,9 +138,12 @@ def view(
     metadata = reading.metadata(record.spec)
     status = text(record.verdict.get("status"))
     past = _past(record, history)
+    stored = [dict(row) for row in evidence]
+    chains = _attributions(record, rows, checks)
+    targets = [c for c in checks if c.kind == "target"]
     return View(
         record=record,
-        record_id=record_id(record),
+        record_id=next(id for id, known in past if known is record),
         title=text(metadata.get("title")) or record.campaign,
         owner=text(metadata.get("owner")),
         status=status if status in STATUSES else "ERROR",
@@ -154,21 +152,23 @@ def view(
         scorecard=reading.scorecard(record.verdict.get("scorecard")),
         memory=training.memory(record.steps, record.quantities),
         curves=training.curves(record.steps),
-        attributions=_attributions(record, rows, checks),
+        attributions=chains,
+        shares=tuple(explain.shares(record, stored, made) for made in chains),
         ledgers=_ledgers(rows, checks, limit, pictures),
-        baselines=_baselines(record.measures),
+        baselines=explain.baselines(record, stored, targets),
         splits=_splits(record.data),
         findings=_findings(record.data),
         trends=_trends(checks, past),
-        history=past,
+        history=tuple(known for _, known in past),
+        history_ids=tuple(id for id, _ in past),
     )
 
 
-def _past(record: Record, history: Sequence[Record]) -> tuple[Record, ...]:
+def _past(record: Record, history: Sequence[Record]) -> tuple[tuple[str, Record], ...]:
+    """The campaign's records with their ids, oldest first, this one among them. An id costs a digest: made once."""
     known = {record_id(r): r for r in history if r.campaign == record.campaign and r.kind == "campaign"}
     known[record_id(record)] = record
-    ordered = sorted(known.items(), key=lambda pair: (pair[1].created, pair[0]))
-    return tuple(r for _, r in ordered)
+    return tuple(sorted(known.items(), key=lambda pair: (pair[1].created, pair[0])))
 
 
 def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int) -> tuple[Ledger, ...]:
@@ -203,16 +203,6 @@ def _attributions(record: Record, rows: Evidence, checks: Sequence[Check]) -> tu
     return tuple(found)
 
 
-def _baselines(measures: Row) -> tuple[Baseline, ...]:
-    found: list[Baseline] = []
-    for metric, arms in measures.items():
-        for name, value in mapping(mapping(arms).get("baselines")).items():
-            number = figure(mapping(value).get("value")) if isinstance(value, dict) else figure(value)
-            if number is not None:
-                found.append(Baseline(metric, name, number))
-    return tuple(found)
-
-
 def _splits(data: Row) -> tuple[DataSplit, ...]:
     return tuple(
         DataSplit(dataset, split, figure(mapping(about).get("rows")), text(mapping(about).get("digest")))
@@ -232,14 +222,16 @@ def _findings(data: Row) -> tuple[DataFinding, ...]:
     return tuple(found)
 
 
-def _trends(checks: Sequence[Check], past: Sequence[Record]) -> tuple[Trend, ...]:
+def _trends(checks: Sequence[Check], past: Sequence[tuple[str, Record]]) -> tuple[Trend, ...]:
     return tuple(
-        Trend(c.id, c.title, c.metric, tuple(_trend_point(c, r) for r in past)) for c in checks if c.kind == "target"
+        Trend(c.id, c.title, c.metric, tuple(_trend_point(c, *known) for known in past))
+        for c in checks
+        if c.kind == "target"
     )
 
 
-def _trend_point(target: Check, record: Record) -> TrendPoint:
+def _trend_point(target: Check, id: str, record: Record) -> TrendPoint:
     same: list[Any] = [c for c in map(mapping, items(record.verdict.get("checks"))) if c.get("id") == target.id]
     about = same[0] if same else {}
     before, after = figure(about.get("before")), figure(about.get("after"))
-    return TrendPoint(record_id(record), record.created, before, after, text(about.get("status")))
+    return TrendPoint(id, record.created, before, after, text(about.get("status")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,12 @@ def unit_of(metric: str) -> str:
     """The unit of "<evaluation>.<metric>"; "" for shares of one and for metrics that are not ours."""
     info = metric_info(metric)
     return info.unit if info else ""
+
+
+def _names(checks: Sequence[Check]) -> str:
+    """Titles of at most four checks, each subject once."""
+    subjects = {c.metric or c.id: hostile.one_line(c.title or c.id, 60) for c in checks}
+    return ", ".join(list(subjects.values())[:4])
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,12 @@ class Words:
         return [self.say(key, peak=numbers.size(peak), limit=numbers.size(limit))]
 
     def _others(self, view: View) -> list[str]:
-        fell = [
-            hostile.one_line(c.title or c.id, 60)
-            for c in view.of_kind("limit", "data")
-            if c.status in {"fail", "error"}
-        ]
-        return [self.say("headline.others_fell", names=", ".join(fell[:4]))] if fell else []
+        """Conditions that were not kept, and whatever could not be decided."""
+        conditions = view.of_kind("limit", "data")
+        fell = _names([c for c in conditions if c.status in {"fail", "error"}])
+        open_ = _names([c for c in view.checks if c.status == "inconclusive" and c.kind != "target"])
+        said = [self.say("headline.others_fell", names=fell)] if fell else []
+        return said + ([self.say("headline.undecided", names=open_)] if open_ else [])
 
     def effect(self, value: float | None, effect: str) -> str:
         """A change in the units of `effect`: `+30.3%`, or points as they are."""
@@ -87,6 +93,8 @@ class Words:
         """A difference in the metric's unit; shares of one in percentage points."""
         if value is None:
             return numbers.UNKNOWN
+        if unit == "percent":
+            return self.say("points.share", value=numbers.number(value, 1, plus=True))
         if unit:
             return f"{numbers.number(value, 2, plus=True)} {unit}"
         return self.say("points.share", value=numbers.number(value * 100, 1, plus=True))

@@ -593,7 +593,20 @@ def sample_evidence(count: int = 24, *, pictures: bool = True) -> list[dict[str,
     for evaluation in ("image_analysis", "summary", "chain"):
         for number in range(count):
             rows += _sample(evaluation, number, draw, pictures=pictures and evaluation != "summary")
+    rows += [row for row in rows if row["kind"] == "score" for row in _explaining(row)]
     return sorted(rows, key=lambda r: (r["kind"], r["evaluation"], r.get("arm", ""), r["sample"]))
+
+
+ARMS = ("qwen-lora>base", "base>llama-lora", "qwen-lora>llama-lora", "base>chain-lora")
+
+
+def _explaining(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Scores of the arms that explain a chain's gain: halfway between before and after, and a perfect reference."""
+    if (row["evaluation"], row["arm"], row["metric"]) != ("chain", "after", "fact_recall"):
+        return []
+    half = row["value"] / 2
+    arms = dict.fromkeys(ARMS, half) | {"reference>base": half, "reference>chain-lora": 1.0}
+    return [{**row, "arm": arm, "value": value, "statistics": [value * 3, 3]} for arm, value in arms.items()]
 
 
 def _sample(evaluation: str, number: int, draw: random.Random, *, pictures: bool) -> list[dict[str, Any]]:

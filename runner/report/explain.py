@@ -1,0 +1,112 @@
+"""What stands beside a gain: how a chain's gain splits between its tunings, and what answers without a model score.
+
+Pure functions of record and evidence; what the evidence does not hold (arms, texts) is left out, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.acceptance import baselines as plain_answers
+from runner.acceptance.chain import Share, arm, attribute
+from runner.acceptance.model import Check
+from runner.errors import LorarunError
+from runner.metrics.measure import measure
+from runner.metrics.model import Scores
+from runner.metrics.table import METRICS
+from runner.record import restore
+from runner.record.model import Record
+from runner.report.chain import Attribution
+from runner.report.reading import figure, mapping
+
+MAX_CHARACTERS = 5_000_000  # of answers; scoring more would keep a reader waiting
+Rows = Sequence[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a rule without the tuned model scores on the same samples."""
+
+    metric: str  # "<evaluation>.<metric>"
+    rule: str  # lead | copy | majority | length_matched, or a name that the record gives
+    value: float
+    beats: bool  # does as well as the tuned model or better
+
+
+def shares(record: Record, rows: Rows, made: Attribution) -> tuple[Share, ...]:
+    """How the gain of a chain of two stages splits, with intervals; () where an arm of it is not in the evidence."""
+    info = METRICS.get(made.metric.partition("(")[0])
+    seconds = [name for name in made.seconds if name != "base"]
+    if info is None or len(made.stages) != 2 or not seconds:
+        return ()
+    arms: dict[str, Scores] = {}
+    for choices, value in made.paths:
+        stored = "before" if choices == ("base", "base") else "after" if choices == made.tuned else arm(*choices)
+        found = restore.scores(rows, made.evaluation, stored, made.metric, value)
+        if found is not None:
+            arms[arm(*choices)] = found
+    chained = made.tuned[1] if made.tuned[1] != seconds[0] else ""
+    try:
+        clusters = restore.clusters(restore.samples(rows, made.evaluation))
+        split = attribute(
+            arms,
+            info,
+            first=made.tuned[0],
+            second=seconds[0],
+            chain_adapter=chained,
+            clusters=clusters,
+            seed=record.seed,
+        )
+    except LorarunError:
+        return ()
+    return split.shares
+
+
+def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Baseline, ...]:
+    """For each target's metric: what the record says of answers without a model, and what the evidence can tell."""
+    found: list[Baseline] = []
+    for check in targets if rows else ():
+        after, higher = check.after, check.direction != "lower"
+        stated = mapping(mapping(record.measures.get(check.metric)).get("baselines"))
+        values = {name: _value(value) for name, value in stated.items()}
+        for name, value in _measured(record, rows, check.metric).items():
+            values.setdefault(name, value)
+        for name, score in values.items():
+            if score is not None:
+                beats = after is not None and (score >= after if higher else score <= after)
+                found.append(Baseline(check.metric, name, score, beats))
+    return tuple(found)
+
+
+def _value(stated: object) -> float | None:
+    return figure(mapping(stated).get("value")) if isinstance(stated, Mapping) else figure(stated)
+
+
+def _measured(record: Record, rows: Rows, metric: str) -> dict[str, float]:
+    """The commonest reference as every answer, and the base model's answers cut to the tuned model's lengths."""
+    evaluation, _, name = metric.partition(".")
+    info = METRICS.get(name.partition("(")[0])
+    if info is None or record.evidence_mode != "full" or {"upstream", "sampled", "greedy"} & set(info.needs):
+        return {}
+    try:
+        options = _options(name)
+        samples = restore.samples(rows, evaluation)
+        before, after = (restore.completions(rows, evaluation, which) for which in ("before", "after"))
+        if sum(len(c.text) for c in (*before, *after)) > MAX_CHARACTERS:
+            return {}
+        answers = {k: v for k, v in plain_answers.no_model_answers(samples, samples).items() if k == "majority"}
+        if before and after:
+            answers["length_matched"] = plain_answers.length_matched(before, after)
+        return {k: measure(info.name, options, samples, v).value for k, v in answers.items() if samples}
+    except (LorarunError, ValueError):
+        return {}
+
+
+def _options(metric: str) -> dict[str, Any]:
+    """The options that a metric's id names: `rougeL(unit=word)`, each of the type of its default."""
+    name, _, given = metric.rstrip(")").partition("(")
+    kinds = {option.name: type(option.default) for option in METRICS[name].options}
+    pairs = [part.split("=", 1) for part in given.split(",") if "=" in part]
+    return {key: kinds[key](value) for key, value in pairs if key in kinds}

@@ -1,0 +1,42 @@
+"""Tests of what stands beside a gain: the shares of a chain's tunings, and simple rules to beat."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from runner.report.view import view
+from tests.report.sample_campaign import sample_evidence, sample_record
+
+
+def test_the_shares_of_two_tunings_add_up_to_their_gain() -> None:
+    shares = {s.id: s for s in view(sample_record(), sample_evidence(30), ()).shares[0]}
+    assert shares["first"].points + shares["second"].points == pytest.approx(shares["total"].points)
+    assert shares["chain_adapter"].low is not None
+    assert shares["chain_adapter"].low <= shares["chain_adapter"].points <= (shares["chain_adapter"].high or 0)
+
+
+def test_without_the_arms_there_are_no_shares() -> None:
+    rows = [r for r in sample_evidence(6) if r.get("arm") != "qwen-lora>base"]
+    assert view(sample_record(), rows, ()).shares == ((),)
+
+
+def test_rules_come_from_the_record_and_from_the_evidence() -> None:
+    found = {(b.metric, b.rule): b for b in view(sample_record(), sample_evidence(12), ()).baselines}
+    assert found["summary.fact_recall", "copy of the input"].value == 0.611
+    matched = found["summary.fact_recall", "length_matched"]
+    assert 0 <= matched.value <= 1
+    assert not matched.beats
+
+
+def test_a_rule_that_does_as_well_as_the_tuned_model_is_marked() -> None:
+    record = sample_record()
+    strong = {**record.measures["summary.fact_recall"], "baselines": {"copy": 0.99}}
+    made = view(replace(record, measures={**record.measures, "summary.fact_recall": strong}), sample_evidence(3), ())
+    assert [b.rule for b in made.baselines if b.beats] == ["copy"]
+
+
+def test_digests_instead_of_texts_give_no_rules_of_their_own() -> None:
+    made = view(replace(sample_record(), evidence_mode="digests"), sample_evidence(3), ())
+    assert {b.rule for b in made.baselines} == {"majority answer", "first 10 words", "copy of the input"}
