@@ -17,7 +17,7 @@ from runner.spec.model import Key, Position
 IMPLEMENTATION = {"prepare": 1, "tune": 1, "generate": 1, "score": 1, "select": 1, "rehearse": 1}
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.
-SCORING_PACKAGES = ("jiwer", "rapidfuzz", "sacrebleu")
+SCORING_PACKAGES = ("rapidfuzz", "sacrebleu")
 ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {"prepare": ("pillow",), "score": SCORING_PACKAGES, "select": ()}
 
 

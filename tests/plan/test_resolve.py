@@ -12,7 +12,7 @@ from runner.plan.model import Plan
 from runner.plan.resolve import Finished, Known, decide, make_plan
 from runner.spec.model import EvaluationSpec, Metadata, MetricSpec, Spec, TargetSpec
 
-ENVIRONMENT = {"mlx": "0.32.4", "backend": "cpu", "pillow": "12", "jiwer": "4", "rapidfuzz": "3", "sacrebleu": "2"}
+ENVIRONMENT = {"mlx": "0.32.4", "backend": "cpu", "pillow": "12", "rapidfuzz": "3", "sacrebleu": "2"}
 FILES = ["train.jsonl", "valid.jsonl", "test.jsonl", "train.inputs.jsonl", "valid.inputs.jsonl", "test.inputs.jsonl"]
 FILES += ["completions.jsonl", "adapters.safetensors", "scores.json"]
 
