@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,40 @@ def load(folder: Path) -> tuple[nn.Module, Any, dict[str, Any]]:
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError) as error:
         raise InvalidError(f"`{folder}` cannot be loaded by mlx-lm: {error}") from error
     return model, tokenizer, config
+
+
+def skeleton(config: dict[str, Any]) -> nn.Module:
+    """The architecture that a config.json describes, weights lazy and made up.
+
+    Quantized as its config says, every layer that can be: which ones were is known only from the weights.
+
+    Raises:
+        InvalidError: mlx-lm does not know the architecture.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        try:
+            model, _ = load_model(Path(folder), lazy=True, strict=False, trust_remote_code=False)
+        except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+            raise InvalidError(f"mlx-lm cannot build this architecture: {error}") from error
+    quantize_as(model, config, lambda _: True)
+    return model
+
+
+def quantize_as(model: nn.Module, config: dict[str, Any], wanted: Callable[[str], bool]) -> None:
+    """Replace the modules whose names are `wanted` by quantized ones, as a config's `quantization` says."""
+    settings = config.get("quantization")
+    if not isinstance(settings, dict):
+        return
+
+    def choose(name: str, module: nn.Module) -> Any:
+        if name in settings:
+            return settings[name]
+        fits = hasattr(module, "to_quantized") and module.weight.shape[-1] % settings["group_size"] == 0
+        return fits and wanted(name)
+
+    mode = settings.get("mode", "affine")
+    nn.quantize(model, settings["group_size"], settings["bits"], mode=mode, class_predicate=choose)
 
 
 def dequantize(model: nn.Module) -> nn.Module:

@@ -14,11 +14,21 @@ from mlx_vlm.prompt_utils import apply_chat_template
 from mlx_vlm.trainer.peft.dora_layers import DoRALinear
 from mlx_vlm.trainer.peft.lora_layers import LoRALinear
 from mlx_vlm.trainer.peft.utils import dequantize
-from mlx_vlm.utils import load_config, load_image, load_image_processor, load_model, load_processor, prepare_inputs
+from mlx_vlm.utils import (
+    get_model_and_args,
+    load_config,
+    load_image,
+    load_image_processor,
+    load_model,
+    load_processor,
+    prepare_inputs,
+    update_module_configs,
+)
 from PIL import Image
 from transformers.utils.logging import set_verbosity_error
 
 from runner.engines.lora import Attached, finish_attachment, select_targets
+from runner.engines.mlx_lm_api import quantize_as
 from runner.engines.vision import Features, Grid
 from runner.errors import InvalidError
 from runner.spec.model import LoraSpec
@@ -48,6 +58,25 @@ def load(folder: Path) -> tuple[nn.Module, Any, dict[str, Any]]:
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError, ImportError) as error:
         raise InvalidError(f"`{folder}` cannot be loaded by mlx-vlm: {error}") from error
     return model, processor, config
+
+
+def skeleton(config: dict[str, Any]) -> nn.Module:
+    """The architecture that a config.json describes, weights lazy and made up; the language model quantized as it says.
+
+    Raises:
+        InvalidError: mlx-vlm does not know the architecture.
+    """
+    config = {name: value for name, value in config.items() if name != "model_file"}
+    try:
+        classes, _ = get_model_and_args(config)
+        settings = update_module_configs(
+            classes.ModelConfig.from_dict(config), classes, config, ["text", "vision", "projector"]
+        )
+        model: nn.Module = classes.Model(settings)
+    except (ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
+        raise InvalidError(f"mlx-vlm cannot build this architecture: {error}") from error
+    quantize_as(model, config, lambda name: name.startswith("language_model"))
+    return model
 
 
 def end_tokens(model: nn.Module, processor: Any) -> frozenset[int]:

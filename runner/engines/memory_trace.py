@@ -1,0 +1,159 @@
+"""The program that forecasts memory: a JSON request on stdin, a JSON answer on stdout. Nothing is loaded or evaluated.
+
+Request: {"config": {…config.json…}, "dtype": "auto", "tunes": {name: {"lora": {…}, "train": {…}, "rows": [{"tokens": n,
+"labels": n, "grids": [[1, 28, 28], …]}, …], "valid": [rows], "candidates": [[micro_batch, grad_checkpoint], …],
+"fits_bytes": n}}, "generations": {name: {"batch": n, "tokens": n, "max_tokens": n, "grids": […]}}}.
+
+Candidates are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load": {…}, "tunes":
+{name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]}, "generations":
+{name: phases}}, or {"error": "…"} where the packages can't build the architecture.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from runner.engines.device import activate_blas
+
+activate_blas()
+
+from runner.engines.engine import MlxEngine  # noqa: E402 -- the BLAS comes before MLX
+from runner.engines.images import ImageEngine  # noqa: E402
+from runner.engines.lora import detach  # noqa: E402
+from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
+from runner.engines.memory_graph import nothing_evaluated  # noqa: E402
+from runner.engines.memory_model import engine_from, made_up_row  # noqa: E402
+from runner.engines.memory_phases import Tuning, parameter_bytes  # noqa: E402
+from runner.engines.memory_simulation import Usage  # noqa: E402
+from runner.engines.protocol import GenerateRequest, TuneRequest  # noqa: E402
+from runner.engines.rows import Row  # noqa: E402
+from runner.engines.vision import MEMORY_LIMIT_BYTES, Grid  # noqa: E402
+from runner.errors import LorarunError  # noqa: E402
+from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec  # noqa: E402
+
+Answer = dict[str, Any]
+
+
+def answer(request: Answer) -> Answer:
+    """The forecast that `request` asks for."""
+    with nothing_evaluated():
+        try:
+            engine = engine_from(request["config"], dtype=request.get("dtype", "auto"))
+            found: Answer = {"load": _phase(0, loading(request["config"], dtype=request.get("dtype", "auto")))}
+            found["tunes"] = {name: tunes(engine, asked) for name, asked in request.get("tunes", {}).items()}
+            found["generations"] = {name: generation(engine, g) for name, g in request.get("generations", {}).items()}
+        except LorarunError as error:
+            return {"error": str(error)}
+    return found
+
+
+def tunes(engine: MlxEngine, asked: Answer) -> list[Answer]:
+    """Candidates in order, up to the first that fits."""
+    found = []
+    for micro_batch, grad_checkpoint in asked["candidates"]:
+        phases = tune(engine, asked, int(micro_batch), bool(grad_checkpoint))
+        found.append({"micro_batch": micro_batch, "grad_checkpoint": grad_checkpoint, "phases": phases})
+        if max(p["peak_bytes"] for p in phases.values()) <= asked.get("fits_bytes", -1):
+            break
+    return found
+
+
+def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bool) -> Answer:
+    """The phases of one tuning with the longest rows side by side."""
+    lora, train = _spec(LoraSpec, asked["lora"]), _spec(TrainSpec, asked["train"])
+    rows, valid = _rows(engine, "train", asked["rows"]), _rows(engine, "valid", asked.get("valid", []))
+    nowhere = Path()
+    request = TuneRequest((), (), lora, train, 0, "", nowhere, nowhere, micro_batch, grad_checkpoint)
+    attached = engine.attach(lora, seed=0, stream="")
+    try:
+        tuning = Tuning(engine, request, attached, (*rows, *valid))
+        kept = _features_bytes(engine, (*rows, *valid))
+        base = tuning.resident_bytes + kept
+        gradients = sum(value.nbytes for _, value in tuning.trained)
+        several = train.batch_size > micro_batch and len(rows) > micro_batch
+        micro = tuning.micro(_longest(rows, micro_batch), gathers=several)
+        phases = {
+            "micro-batch": _phase(base + several * gradients + _given(micro, tuning, several), micro),
+            "update": _phase(base + gradients, tuning.update()),
+        }
+        if valid:
+            seen = tuning.validation(_longest(valid, micro_batch))
+            phases["validation"] = _phase(base + _given(seen, tuning, several=False), seen)
+        return phases | _images(engine, rows, base)
+    finally:
+        detach(engine.model, attached)
+
+
+def generation(engine: MlxEngine, asked: Answer) -> Answer:
+    """The phases of one batch of answers, the adapter left out (it is small, and LoRA adds no large result)."""
+    row = _rows(engine, "prompt", [{"tokens": asked["tokens"], "labels": 0, "grids": asked.get("grids", [])}])[0]
+    prompts = [row.prompt] * int(asked["batch"])
+    request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
+    answering = Answering(engine, request, prompts, int(asked["max_tokens"]))
+    base = parameter_bytes(engine) + _features_bytes(engine, [row])
+    reading, writing = answering.reading(), answering.writing()
+    phases = {"prompt": _phase(base, reading)}
+    phases["answer"] = _phase(base + writing.inputs_bytes - parameter_bytes(engine), writing)
+    return phases | _images(engine, [row], base)
+
+
+def _images(engine: MlxEngine, rows: Any, base: int) -> Answer:
+    grids: set[Grid] = {grid for row in rows for grid in row.prompt.grids}
+    if not grids or not isinstance(engine, ImageEngine):
+        return {}
+    largest = max(grids, key=lambda g: g[0] * g[1] * g[2])
+    return {"images": _phase(base, looking(engine, largest))}
+
+
+def _features_bytes(engine: MlxEngine, rows: Any) -> int:
+    """Cached features of all images, as far as the store keeps them in memory."""
+    if not isinstance(engine, ImageEngine):
+        return 0
+    reader: Any = engine.reader
+    total = sum(reader.look(row.prompt, i).nbytes for row in rows for i in range(len(row.prompt.grids)))
+    return int(min(MEMORY_LIMIT_BYTES, total))
+
+
+def _given(usage: Usage, tuning: Tuning, several: bool) -> int:
+    """Bytes of the batch: what the graph was given beside parameters and gathered gradients."""
+    parameters = sum(v.nbytes for _, v in (*tuning.trained, *tuning.frozen))
+    return usage.inputs_bytes - parameters - several * sum(v.nbytes for _, v in tuning.trained)
+
+
+def _phase(static: int, usage: Usage) -> Answer:
+    return {"peak_bytes": static + usage.transient_bytes, "static_bytes": static, "at": usage.at}
+
+
+def _longest(rows: tuple[Row, ...], count: int) -> tuple[Row, ...]:
+    return tuple(sorted(rows, key=lambda r: (r.length, r.labels), reverse=True)[:count])
+
+
+def _rows(engine: MlxEngine, name: str, shapes: list[Answer]) -> tuple[Row, ...]:
+    reader: Any = getattr(engine, "reader", None)
+    return tuple(
+        made_up_row(
+            f"{name}/{i}",
+            tokens=int(shape["tokens"]),
+            labels=int(shape["labels"]),
+            grids=[tuple(grid) for grid in shape.get("grids", [])],
+            reader=reader,
+        )
+        for i, shape in enumerate(shapes)
+    )
+
+
+def _spec(kind: Any, values: Answer) -> Any:
+    return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def main() -> int:
+    """Answer the request on stdin."""
+    json.dump(answer(json.load(sys.stdin)), sys.stdout)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,160 @@
+"""Asking for a memory forecast: a child process traces the real graph, and answers in values.
+
+The child is the only part that loads the MLX packages; this side knows its JSON alone (runner.engines.memory_trace).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.canonical import plain
+from runner.errors import InvalidError, StepError
+from runner.memory.model import Forecast
+from runner.spec.model import LoraSpec, TrainSpec
+
+PROGRAM = "runner.engines.memory_trace"
+TIMEOUT = 1800.0  # seconds; a trace takes some seconds a candidate
+
+
+@dataclass(frozen=True)
+class RowShape:
+    """One row as far as memory is concerned."""
+
+    tokens: int
+    labels: int  # supervised ones, the last of them
+    grids: tuple[tuple[int, int, int], ...] = ()  # (frames, height, width) of each image in patches
+
+
+@dataclass(frozen=True)
+class TuneShape:
+    """One tuning as far as memory is concerned. `candidates` are (micro_batch, grad_checkpoint), the best first."""
+
+    lora: LoraSpec
+    train: TrainSpec
+    rows: tuple[RowShape, ...]
+    valid: tuple[RowShape, ...]
+    candidates: tuple[tuple[int, bool], ...]
+
+
+@dataclass(frozen=True)
+class AnswerShape:
+    """The largest batch of answers that will be generated at one time."""
+
+    batch: int
+    tokens: int  # of the longest prompt
+    max_tokens: int
+    grids: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to run a tuning, with its forecasts by phase."""
+
+    micro_batch: int
+    grad_checkpoint: bool
+    forecasts: tuple[Forecast, ...]
+
+    @property
+    def peak(self) -> Forecast:
+        """The phase that needs the most."""
+        return max(self.forecasts, key=lambda f: f.peak_bytes)
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """What the child answered."""
+
+    load: Forecast
+    tunes: dict[str, tuple[Candidate, ...]]
+    generations: dict[str, tuple[Forecast, ...]]
+
+
+def longest(max_seq_length: int, *, count: int, labels: int | None = None) -> tuple[RowShape, ...]:
+    """Rows at their bound, for a forecast before any token was counted; all tokens supervised unless said."""
+    supervised = max_seq_length - 1 if labels is None else min(labels, max_seq_length - 1)
+    return (RowShape(max_seq_length, supervised),) * count
+
+
+def forecast(
+    config: Mapping[str, Any],
+    *,
+    dtype: str,
+    tunes: Mapping[str, TuneShape],
+    generations: Mapping[str, AnswerShape],
+    fits_bytes: int | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Forecasts:
+    """Forecasts of one model's steps from its config.json alone; nothing is loaded.
+
+    Candidates of a tuning are tried in order until one stays under `fits_bytes`. `environment` are variables for the
+    child (see machine.blas.child_environment).
+
+    Raises:
+        InvalidError: the packages can't build this architecture, or it has no forecast.
+        StepError: the child failed.
+    """
+    asked = {name: _asked(shape, fits_bytes) for name, shape in tunes.items()}
+    request = {"config": dict(config), "dtype": dtype, "tunes": asked, "generations": plain(dict(generations))}
+    answer = ask(request, environment=environment)
+    return Forecasts(
+        load=_forecast("load", answer["load"], "the whole model"),
+        tunes={
+            name: tuple(_candidate(found, tunes[name]) for found in candidates)
+            for name, candidates in answer["tunes"].items()
+        },
+        generations={
+            name: tuple(_forecast(p, v, _batch(generations[name])) for p, v in phases.items())
+            for name, phases in answer["generations"].items()
+        },
+    )
+
+
+def _asked(shape: TuneShape, fits_bytes: int | None) -> dict[str, Any]:
+    values: dict[str, Any] = plain(shape)
+    return values if fits_bytes is None else values | {"fits_bytes": fits_bytes}
+
+
+def ask(request: Mapping[str, Any], *, environment: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The child's answer to a request (see runner.engines.memory_trace).
+
+    Raises:
+        InvalidError, StepError: as `forecast`.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", PROGRAM],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT,
+        check=False,
+        env={**os.environ, **(environment or {})},
+    )
+    if done.returncode != 0:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise StepError(f"the memory forecast failed: {last[0]}")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "error" in answer:
+        raise InvalidError(f"memory can't be forecast: {answer['error']}")
+    return answer
+
+
+def _candidate(found: Mapping[str, Any], shape: TuneShape) -> Candidate:
+    micro, recompute = int(found["micro_batch"]), bool(found["grad_checkpoint"])
+    most = max((row.tokens for row in shape.rows), default=0)
+    basis = f"micro_batch {micro}, grad_checkpoint {str(recompute).lower()}, {most} tokens"
+    return Candidate(micro, recompute, tuple(_forecast(p, v, basis) for p, v in found["phases"].items()))
+
+
+def _batch(shape: AnswerShape) -> str:
+    return f"{shape.batch} prompts of {shape.tokens} tokens, {shape.max_tokens} more"
+
+
+def _forecast(phase: str, found: Mapping[str, Any], basis: str) -> Forecast:
+    return Forecast(phase, int(found["peak_bytes"]), int(found["static_bytes"]), f"trace: {basis}")

@@ -1,0 +1,76 @@
+import dataclasses
+
+import mlx.core as mx
+import pytest
+from mlx.utils import tree_flatten
+
+from benchmarks.memory import Case, config_of, dtype_of, lora_of, measured, predicted
+from runner.engines import memory_trace
+from runner.engines.memory_graph import nothing_evaluated
+from runner.engines.memory_model import engine_from
+from runner.engines.memory_phases import parameter_bytes
+
+TINY = Case("tune", hidden=64, layers=2, vocabulary=600, tokens=96, labels=24, batch=2, micro=2)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        TINY,
+        dataclasses.replace(TINY, checkpoint=True, layers=3),
+        dataclasses.replace(TINY, micro=1, dropout=0.0, num_layers=1),
+        dataclasses.replace(TINY, bits=4, tokens=24, labels=8),
+        dataclasses.replace(TINY, hidden=128, layers=3, tokens=120, images=1),
+        dataclasses.replace(TINY, hidden=128, layers=3, tokens=120, images=1, checkpoint=True),
+        dataclasses.replace(TINY, kind="answer", tokens=200, max_tokens=70),
+    ],
+    ids=str,
+)
+def test_the_forecast_is_close_to_mlxs_own_peak(case):
+    forecast, real = predicted(case), measured(case)
+    # at some megabytes the stream lags less than it may and kilobytes count: benchmarks/memory.py has larger cases
+    assert 0.97 * real - 100_000 < forecast < 1.15 * real + 200_000
+
+
+@pytest.mark.parametrize("more", [{"micro": 2}, {"tokens": 160}, {"layers": 4}, {"vocabulary": 6000}, {"labels": 80}])
+def test_more_of_anything_is_never_forecast_to_need_less(more):
+    one = dataclasses.replace(TINY, micro=1)
+    assert predicted(dataclasses.replace(one, **more)) > predicted(one)
+
+
+def test_checkpointing_saves_memory_where_layers_are_many():
+    deep = dataclasses.replace(TINY, layers=6)
+    assert predicted(dataclasses.replace(deep, checkpoint=True)) < 0.7 * predicted(deep)
+
+
+@pytest.mark.parametrize("case", [TINY, dataclasses.replace(TINY, hidden=128, bits=4)], ids=["plain", "quantized"])
+def test_static_bytes_are_the_sum_of_all_arrays(case):
+    engine = engine_from(config_of(case), dtype=dtype_of(case))
+    with nothing_evaluated():
+        lazy = engine_from(config_of(case), dtype=dtype_of(case))
+    assert parameter_bytes(lazy) == sum(v.nbytes for _, v in tree_flatten(engine.model.parameters()))
+
+
+def test_a_large_model_is_traced_without_its_weights():
+    large = dataclasses.replace(TINY, hidden=2048, layers=2, vocabulary=60000)
+    before = mx.get_active_memory()
+    assert predicted(large) > 600_000_000
+    assert mx.get_active_memory() - before < 20_000_000
+
+
+def test_candidates_are_traced_up_to_the_first_that_fits():
+    rows = [{"tokens": 96, "labels": 24}] * 4
+    lora = dataclasses.asdict(lora_of(TINY)) | {"target_modules": ["q_proj", "v_proj"]}
+    asked = {"lora": lora, "train": {"batch_size": 4}, "rows": rows}
+    asked["candidates"] = [[4, False], [2, False], [1, False]]
+
+    def micros(fits):
+        request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked | {"fits_bytes": fits}}}
+        return [c["micro_batch"] for c in memory_trace.answer(request)["tunes"]["a"]]
+
+    assert micros(10**12) == [4]
+    assert micros(0) == [4, 2, 1]
+
+
+def test_an_unknown_architecture_is_an_answer_and_no_traceback():
+    assert "error" in memory_trace.answer({"config": {"model_type": "no_such_model"}})
