@@ -24,6 +24,7 @@ TEXTS = [
 ]
 
 
+ANSWER = {"role": "assistant", "content": "x"}
 KEY = "hf_" + "a1B2" * 9 + " 열쇠"
 
 
@@ -282,3 +283,115 @@ def test_findings_of_one_kind_are_counted_not_repeated(folder):
     errors = folder.write("test", ["{"] * 50).errors()
     assert len(errors) == 20
     assert "and 30 more of this kind" in errors[-1]
+
+
+def test_a_nearly_equal_text_in_another_split_is_an_error(folder):
+    folder.write(
+        "train", rows(["전혀 다른 이야기가 여기에 적혀 있다", "오늘 아침 부산항에서 화물선 두 척이 출항하였다"])
+    )
+    folder.write("valid", rows(["서울시가 다음 달부터 버스 요금을 올리기로 했다"])).write("test", rows(TEXTS[:2]))
+    errors = folder.errors()
+    assert [e.split(":")[0] for e in errors] == ["data/뉴스/valid.jsonl", "data/뉴스/train.jsonl"]
+    assert "% like data/뉴스/test.jsonl:1, which is in `test`" in errors[1]
+    assert all("E733" in e for e in errors)
+
+
+def test_rows_that_share_one_template_are_said_not_to_be_compared(folder):
+    texts = [f"계기판의 바늘은 {n}을 가리키고 있으며 붉은 등이 켜져 있습니다" for n in range(100, 140)]
+    folder.write("train", rows(texts[:20])).write("test", rows(texts[20:]))
+    assert folder.prepare().report["findings"] == {"W739": 1, "W742": 2}
+
+
+def test_a_template_without_columns_leaves_nothing_to_compare_texts_by(folder):
+    folder.write("train", rows(TEXTS[:2])).write("test", rows(TEXTS[:2]))
+    assert folder.prepare(prompt="무엇이든 쓰라").report["overlap"] == {}
+
+
+def test_the_report_counts_what_there_is(folder):
+    first = {"text": TEXTS[0], "reference": "예", "doc": "d", "facts": ["a", "b"]}
+    folder.write("test", [first, {"text": TEXTS[1], "reference": "no!", "doc": "d", "facts": []}])
+    report = folder.prepare(facts="facts", cluster_by="doc").report
+    assert report["splits"]["test"] == {
+        "rows": 2,
+        "prompt_characters": {"p50": 29, "p95": 30, "most": 30},
+        "reference_characters": {"p50": 1, "p95": 3, "most": 3},
+        "languages": {"en": 1, "ko": 1},
+        "distinct_references": 2,
+        "majority_rate": 0.5,
+        "majority_reference": "예",
+        "facts": 2,
+        "rows_with_facts": 1,
+        "images": 0,
+        "clusters": 1,
+        "secrets": 0,
+    }
+    assert report["findings"] == {"W743": 1}
+
+
+def test_chat_turns_may_hold_images(folder):
+    folder.image("a.png", 3)
+    user = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "무엇?"}, {"type": "text", "text": "짧게"}]
+    folder.write("test", [{"messages": [{"role": "user", "content": user}, {"role": "assistant", "content": "점"}]}])
+    (sample,) = folder.prepare(prompt="").samples["test"]
+    assert (sample.prompt, sample.reference, len(sample.images)) == ("무엇?\n짧게", "점", 1)
+
+
+@pytest.mark.parametrize(
+    ("row", "code"),
+    [
+        ({"messages": [{"role": "user", "content": "x"}]}, "E716"),
+        (
+            {"messages": [{"role": "user", "content": [{"type": "video"}]}, {"role": "assistant", "content": "x"}]},
+            "E716",
+        ),
+        ({"messages": "no"}, "E716"),
+        ({"prompt": "p", "completion": ["a", 1]}, "E711"),
+        ({"prompt": " ", "completion": "c"}, "E713"),
+        ({"prompt": "p", "completion": "c", "id": True}, "E717"),
+        ({"prompt": "p", "completion": "c", "id": " "}, "E717"),
+        ({"prompt": "p", "completion": "c", "doc": " "}, "E718"),
+        ({"prompt": "p", "completion": "c", "facts": {"fact": "x"}}, "E714"),
+        ({"prompt": "p", "completion": "c", "facts": [{"fact": "x", "aliases": "y"}]}, "E714"),
+        ({"prompt": "p", "completion": "c", "facts": [{"fact": "x", "more": []}]}, "E714"),
+    ],
+)
+def test_a_row_of_the_wrong_form_says_which(folder, row, code):
+    folder.write("test", [{"doc": "d", **row}])
+    (error,) = folder.errors(prompt="", facts="facts", cluster_by="doc")
+    assert f"error[{code}]" in error
+
+
+def test_a_list_of_right_answers_becomes_lines(folder):
+    folder.write("test", [{"text": "q", "reference": ["두 개", "2"]}])
+    assert folder.prepare().samples["test"][0].reference == "두 개\n2"
+
+
+def test_facts_of_a_table_are_json_or_parted_by_semicolons(folder):
+    (folder.folder / "test.csv").write_text('text,reference,facts\nq,r,가; 나\np,r,"[""다"", {""fact"": ""라""}]"\n')
+    folder.splits["test"] = "test.csv"
+    samples = folder.prepare(facts="facts").samples["test"]
+    assert [[f.text for f in s.facts] for s in samples] == [["가", "나"], ["다", "라"]]
+
+
+def test_some_rows_without_an_id_are_an_error(folder):
+    folder.write("test", [{"id": "a", **rows(TEXTS)[0]}, rows(TEXTS)[1]])
+    assert "1 of 2 rows have no `id`" in folder.errors()[0]
+
+
+def test_animated_and_giant_images_are_told(folder, monkeypatch):
+    frames = [Image.new("RGB", (8, 8), c) for c in ("red", "blue")]
+    frames[0].save(folder.folder / "a.gif", save_all=True, append_images=frames[1:])
+    folder.write("test", [{"image": "a.gif", "reference": "x"}])
+    (finding,) = folder.prepare(prompt="?", image="image").findings
+    assert (finding.code, finding.path) == ("W722", "data/뉴스/a.gif")
+    assert "2 frames" in finding.message
+    monkeypatch.setattr("runner.samples.images.MAX_PIXELS", 63)
+    assert "a giant image: 8 × 8 is over 63 pixels" in folder.errors(prompt="?", image="image")[0]
+
+
+def test_a_split_outside_of_the_project_is_refused(folder):
+    folder.splits["test"] = "../../../etc/passwd"
+    assert "is not inside the project" in folder.errors()[0]
+    folder.splits = {}
+    with pytest.raises(InvalidError, match="names no splits"):
+        folder.prepare()
