@@ -18,6 +18,7 @@ from runner.record.model import SCHEMA, Record, StepRecord
 from runner.store import ssot
 
 GB = 10**9
+RUN_ID = "sha256:" + "a1" * 32
 SPEC: dict[str, Any] = {
     "apiVersion": "lorarun/v1",
     "kind": "Campaign",
@@ -472,7 +473,7 @@ def sample_record(status: str = "PASS", *, language: str = "en") -> Record:
         schema=SCHEMA,
         kind="campaign",
         campaign="ticket019-mini",
-        run_id="sha256:" + "a1" * 32,
+        run_id=RUN_ID,
         created="2026-11-22T18:40:12Z",
         parents=(),
         spec=spec,
@@ -580,7 +581,8 @@ def store(root: Path, records: Sequence[Record], rows: Sequence[Mapping[str, Any
     """Store records in a project as the runner does, all resting on the same evidence."""
     digest = collect(rows).digest
     for number, record in enumerate(records):
-        ssot.append(root, replace(record, evidence=digest, run_id=f"sha256:{number:064d}"), rows)
+        own = f"sha256:{number:064d}" if record.run_id == RUN_ID else record.run_id
+        ssot.append(root, replace(record, evidence=digest, run_id=own), rows)
 
 
 COLOURS = ("빨강", "초록", "파랑")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "specs" / "demo.yaml").write_text(spec, encoding="utf-8")
     name = yaml.safe_load(spec)["metadata"]["name"]
     record = sample_record("FAIL")
-    store(tmp_path, [type(record)(**{**vars(record), "campaign": name})], sample_evidence(2))
+    store(tmp_path, [replace(record, campaign=name)], sample_evidence(2))
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "base")
     return tmp_path
@@ -51,8 +52,9 @@ def test_the_gate_writes_every_report_and_ends_with_the_worst_code(project: Path
     # The hand-made record's scores do not add up to its verdict, and check finds that out.
     assert done.returncode == 8, done.stdout + done.stderr
     out = project / "lorarun-report"
-    assert {p.name for p in out.iterdir()} == {"comment.md", "junit.xml", "plan.txt", "report.html", "report.json"}
-    assert etree.parse(out / "junit.xml").getroot().tag == "testsuites"
+    names = {"comment.md", "junit.xml", "plan.txt", "report.html", "report.json"}
+    assert {p.name for p in (out / "demo").iterdir()} == names
+    assert etree.parse(out / "demo" / "junit.xml").getroot().tag == "testsuites"
     assert (out / "comment.md").read_text(encoding="utf-8").startswith("## ❌ FAIL")
 
 
@@ -68,6 +70,27 @@ def test_the_gate_refuses_a_base_that_is_not_there(project: Path) -> None:
     done = gate(project, LORARUN_SPEC="specs/demo.yaml", LORARUN_BASE="1" * 40)
     assert done.returncode == 8
     assert "fetch the full history" in done.stdout
+
+
+def test_a_change_of_nothing_gates_nothing_but_history(project: Path) -> None:
+    done = gate(project, LORARUN_BASE=git(project, "rev-parse", "HEAD"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no spec changed and no record was added" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_gate_finds_the_specs_that_changed_or_got_a_record(project: Path) -> None:
+    base = git(project, "rev-parse", "HEAD")
+    (project / "specs" / "새 것.yaml").write_text("kind: Campaign\n", encoding="utf-8")
+    record = replace(sample_record("PASS"), campaign="x", spec_path="specs/demo.yaml", run_id="sha256:" + "7" * 64)
+    hostile = replace(record, campaign="y", spec_path="--help", run_id="sha256:" + "8" * 64)
+    store(project, [record, hostile], sample_evidence(1))
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "change")
+    done = gate(project, LORARUN_BASE=base)
+    assert "== check specs/demo.yaml" in done.stdout
+    assert "== check specs/새 것.yaml" in done.stdout
+    assert "--help" not in done.stdout
 
 
 @pytest.mark.slow
