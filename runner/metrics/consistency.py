@@ -21,10 +21,14 @@ from runner.samples.sample import Completion
 from runner.samples.text import collapse
 
 
-def _similarity(a: Completion, b: Completion, how: str) -> float:
-    if failure_of(a) or failure_of(b):
+def _answer(completion: Completion, pair: Pair) -> str:
+    """The answer as it is compared; "" for a failed one."""
+    return "" if failure_of(completion, reference=pair.reference) else collapse(completion.text)
+
+
+def _similarity(first: str, second: str, how: str) -> float:
+    if not first or not second:
         return 0.0
-    first, second = collapse(a.text), collapse(b.text)
     if how == "exact":
         return float(first == second)
     if how == "rougeL":
@@ -49,7 +53,8 @@ def measure(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> Rows
     repeated = _repeated(pairs)
     values = []
     for pair in repeated:
-        alike = [_similarity(a, b, how) for a, b in combinations(pair.sampled, 2)]
+        answers = [_answer(completion, pair) for completion in pair.sampled]
+        alike = [_similarity(a, b, how) for a, b in combinations(answers, 2)]
         values.append(sum(alike) / len(alike))
     return Rows(repeated, tuple(values))
 
@@ -59,7 +64,7 @@ def details(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> dict
     repeated = _repeated(pairs)
     shares = []
     for pair in repeated:
-        answers = Counter("" if failure_of(c) else collapse(c.text) for c in pair.sampled)
+        answers = Counter(_answer(completion, pair) for completion in pair.sampled)
         answers.pop("", None)
         shares.append(max(answers.values(), default=0) / len(pair.sampled))
     return {"majority_share": sum(shares) / len(shares), "runs": float(min(len(p.sampled) for p in repeated))}

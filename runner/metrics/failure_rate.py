@@ -36,13 +36,16 @@ def wilson(hits: int, n: int, *, confidence: float = 0.95) -> Interval:
 
 def measure(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> Rows:
     """1.0 for a failed answer, else 0.0."""
-    format = str(options["format"])
-    return Rows(tuple(pairs), tuple(float(bool(failure_of(p.completion, format=format))) for p in pairs))
+    kinds = _kinds(pairs, str(options["format"]))
+    return Rows(tuple(pairs), tuple(float(bool(kind)) for kind in kinds))
+
+
+def _kinds(pairs: Sequence[Pair], format: str) -> list[str]:
+    return [failure_of(p.completion, format=format, reference=p.reference) for p in pairs]
 
 
 def details(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> dict[str, float]:
     """Failures by kind, and the interval of the rate."""
-    format = str(options["format"])
-    kinds = Counter(failure_of(p.completion, format=format) for p in pairs)
+    kinds = Counter(_kinds(pairs, str(options["format"])))
     interval = wilson(len(pairs) - kinds[""], len(pairs))
     return {kind: float(kinds[kind]) for kind in KINDS} | {"low": interval.low, "high": interval.high}

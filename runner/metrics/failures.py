@@ -16,19 +16,19 @@ _LONG_UNIT = 20  # from here on four times are a loop, below it six
 _LEAST_REPEATED = 24  # characters
 
 
-def failure_of(completion: Completion, *, format: str = "any") -> str:
+def failure_of(completion: Completion, *, format: str = "any", reference: str = "") -> str:
     """The kind of failure, the first of `KINDS` that holds; "" for an answer that can be scored.
 
     `empty`: nothing but white space. `truncated`: the token limit ended it. `repetition`: it ends in one piece of text
-    said six times (four from 20 characters on) over at least 24 characters. `unparsable`: it is not of
-    `format` (any | json | number).
+    said six times (four from 20 characters on) over at least 24 characters, and the right answer does not (a row of
+    zeros may be right). `unparsable`: it is not of `format` (any | json | number).
     """
     text = completion.text.strip()
     if not text:
         return "empty"
     if completion.finish_reason == "length":
         return "truncated"
-    if is_repeating(text):
+    if is_repeating(text) and not is_repeating(reference.strip()):
         return "repetition"
     if not parses(text, format):
         return "unparsable"

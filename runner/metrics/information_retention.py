@@ -41,7 +41,7 @@ def passages(pairs: Sequence[Pair], *, facts: str = "auto") -> tuple[Passage, ..
     for pair, own in judged(pairs, facts):
         if pair.upstream is None:
             raise InvalidError("information retention needs the answers of the chain's first stage")
-        first = "" if failure_of(pair.upstream) else prepare(pair.upstream.text)
+        first = "" if failure_of(pair.upstream, reference=pair.reference) else prepare(pair.upstream.text)
         last = prepare(pair.answer)
         found += [Passage(pair, fact, is_stated(first, fact), is_stated(last, fact)) for fact in own]
     return tuple(found)

@@ -26,7 +26,7 @@ class Pair:
     @functools.cached_property
     def failure(self) -> str:
         """empty, truncated or repetition; "" for an answer that can be scored."""
-        return failure_of(self.completion)
+        return failure_of(self.completion, reference=self.reference)
 
     @functools.cached_property
     def answer(self) -> str:

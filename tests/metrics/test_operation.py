@@ -35,6 +35,14 @@ def test_kinds_of_failure(text, finish_reason, kind):
     assert failure_of(Completion("s", text, 1, finish_reason)) == kind
 
 
+def test_a_right_answer_that_repeats_itself_may_be_given():
+    zeros = "0, " * 12 + "0"
+    rows = samples([zeros, "7"])
+    both = answers([zeros, zeros])
+    assert measure("failure_rate", {}, rows, both).values == (0.0, 1.0)
+    assert measure("exact_match", {}, rows, both).values == (1.0, 0.0)
+
+
 @given(st.text(alphabet="가나다라abc ", min_size=1, max_size=12).filter(str.strip), st.text(max_size=20))
 def test_whatever_ends_in_a_loop_is_repeating_wherever_the_loop_is_cut(unit, head):
     looped = head + unit * 40
