@@ -73,7 +73,9 @@ class View:
     record: Record
     record_id: str
     title: str
+    description: str
     owner: str
+    priority: str
     status: str
     reason: str
     checks: tuple[Check, ...]
@@ -145,7 +147,9 @@ def view(
         record=record,
         record_id=next(id for id, known in past if known is record),
         title=text(metadata.get("title")) or record.campaign,
+        description=text(metadata.get("description")),
         owner=text(metadata.get("owner")),
+        priority=text(metadata.get("priority")),
         status=status if status in STATUSES else "ERROR",
         reason=text(record.verdict.get("reason")),
         checks=checks,
