@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 PREFIX = "sha256:"
+_BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")  # first bytes of four-byte UTF-8
 _LARGEST_INTEGER = 2**53 - 1  # what a JSON number holds exactly
 
 
@@ -51,14 +53,32 @@ def parse_canonical(data: bytes) -> Any:
     Raises:
         ValueError: not JSON, not in canonical form (a repeated key, a space, another order), or nested too deep.
     """
+    odd: list[str] = []
+
+    def number(text: str) -> float:
+        if text.endswith(".0") or "e" in text or "E" in text:
+            odd.append(text)
+        return float(text)
+
     try:
-        value = json.loads(data.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        value = json.loads(data.decode(), parse_int=_integer, parse_float=number, parse_constant=_refuse_constant)
+        if not odd and not _BEYOND_BMP.search(data) and _plainly(value) == data:
+            return value
         written = canonical_json(value)
     except RecursionError as error:
         raise ValueError("nested too deep") from error
     if written != data:
         raise ValueError("not in canonical form: it was edited or converted")
     return value
+
+
+def _plainly(value: Any) -> bytes:
+    """What the standard library writes, ten times as fast as RFC 8785's code.
+
+    It is the canonical form but for the order of keys beyond the basic multilingual plane, whole floats and floats
+    with an exponent; `parse_canonical` has excluded all three.
+    """
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _integer(text: str) -> int | float:

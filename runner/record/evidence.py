@@ -149,7 +149,7 @@ def collect(rows: Iterable[Mapping[str, Any]]) -> Evidence:
     Raises:
         ValueError: a row has an unknown shape, or two rows say the same thing twice.
     """
-    checked = sorted((_checked(row) for row in rows), key=_place)
+    checked = sorted((_checked(plain(row)) for row in rows), key=_place)
     for one, two in itertools.pairwise(checked):
         if _place(one) == _place(two):
             raise ValueError(f"two evidence rows for {_place(one)}")
@@ -170,9 +170,7 @@ def decode(data: bytes, digest: str, *, max_bytes: int = MAX_TEXT_BYTES) -> tupl
     Raises:
         IntegrityError: not gzip, larger than `max_bytes` when unpacked, not canonical rows, or another digest.
     """
-    text = _unpack(data, max_bytes)
-    if digest_bytes(text) != digest:
-        raise IntegrityError(f"evidence does not have the digest {digest}", help="it was changed after it was recorded")
+    text = verified(data, digest, max_bytes=max_bytes)
     rows = []
     for number, line in enumerate(_lines(text), 1):
         try:
@@ -183,6 +181,18 @@ def decode(data: bytes, digest: str, *, max_bytes: int = MAX_TEXT_BYTES) -> tupl
     if any(one >= two for one, two in itertools.pairwise(places)):
         raise IntegrityError("evidence rows are not in order, or one is there twice")
     return tuple(rows)
+
+
+def verified(data: bytes, digest: str, *, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The text in a gzip file, compared with `digest`; the rows are not looked at.
+
+    Raises:
+        IntegrityError: as `decode`, but for the rows.
+    """
+    text = _unpack(data, max_bytes)
+    if digest_bytes(text) != digest:
+        raise IntegrityError(f"evidence does not have the digest {digest}", help="it was changed after it was recorded")
+    return text
 
 
 def _unpack(data: bytes, max_bytes: int) -> bytes:
@@ -227,7 +237,7 @@ def _checked(row: Any) -> Row:
             raise ValueError(f"a {row['kind']} row needs `{name}`")
         if not isinstance(row[name], types) or isinstance(row[name], bool):
             raise ValueError(f"`{name}` of a {row['kind']} row is {type(row[name]).__name__}")
-    return dict(plain(row))
+    return dict(row)
 
 
 def _place(row: Row) -> tuple[str, str, str, str, str, str, int]:

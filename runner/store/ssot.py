@@ -6,9 +6,11 @@ file: the newest records are those that no other names as parent.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import gc
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,16 +151,35 @@ def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
     Raises:
         IntegrityError: missing, damaged, or not of the digest that the record names.
     """
-    path = evidence_path(root, record.evidence)
+    return evidence.decode(_read_evidence(root, record.evidence), record.evidence)
+
+
+def _read_evidence(root: Path, digest: str) -> bytes:
     try:
-        data = files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root)
+        return files.read_bytes(evidence_path(root, digest), max_bytes=evidence.MAX_FILE_BYTES, root=root)
     except InvalidError as error:
         raise IntegrityError(str(error), help="the evidence belongs to the record: add it to git with it") from error
-    return evidence.decode(data, record.evidence)
 
 
 def scan(root: Path) -> Contents:
     """Read all records; damage is named, not raised. Only reads."""
+    with _no_collection():
+        return _scan(root)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Reading makes no cycles, and the collector would look at all records again and again: quadratic time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+def _scan(root: Path) -> Contents:
     found: dict[str, Stored] = {}
     problems: list[Problem] = []
     for path in _entries(root / RECORDS):
@@ -186,7 +207,7 @@ def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ..
             problems.append(Problem(f"{EVIDENCE}/{path.name}", "is not an evidence file; it does not belong here"))
     for one in wanted.values():
         try:
-            read_evidence(root, one.record)
+            evidence.verified(_read_evidence(root, one.record.evidence), one.record.evidence)
         except LorarunError as error:
             shown = evidence_path(Path(), one.record.evidence).as_posix()
             problems.append(Problem(shown, f"{error.message} (record {one.id[:12]})"))
