@@ -7,7 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mlx import nn
 from runner.canonical import digest_value
 from runner.engines import state
 from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
+from runner.engines.compare import compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
 from runner.engines.fast_paths import frozen_layers, shared_prefix
@@ -27,6 +28,7 @@ from runner.engines.protocol import (
     GenerateRequest,
     GenerateResult,
     OnEvent,
+    PathComparison,
     ShouldStop,
     TuneRequest,
     TuneResult,
@@ -173,6 +175,34 @@ class MlxEngine(ABC):
         return GenerateResult(
             _in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken
         )
+
+    def compare(self, request: TuneRequest) -> PathComparison:
+        """See `Engine.compare`."""
+        self.use_root(request.root)
+        quiet = replace(request, lora=replace(request.lora, dropout=0.0), grad_checkpoint=False)
+        rows = self.rows(request.train, request)
+        attached = self.attach(quiet.lora, seed=request.seed, stream=request.stream)
+
+        def choose(asked: TuneRequest) -> tuple[LossPath, dict[str, str]]:
+            chosen = self.choose_path(asked, rows)
+            return chosen.path, chosen.taken
+
+        try:
+            self.model.train()
+            dtype = str(embedding_shape(self.layers()[-1])[1]).removeprefix("mlx.core.")
+            return compare_paths(quiet, rows, self.model, attached, choose, dtype)
+        finally:
+            self.model.eval()
+            detach(self.model, attached)
+
+    def compare_answers(self, request: GenerateRequest) -> tuple[str, ...]:
+        """See `Engine.compare_answers`."""
+        alone = replace(request, settings=replace(request.settings, batch_size=1))
+        both = [
+            self.generate(asked, on_event=lambda _: None, should_stop=lambda: False).completions
+            for asked in (request, alone)
+        ]
+        return tuple(a.sample_id for a, b in zip(*both, strict=True) if (a.text, a.tokens) != (b.text, b.tokens))
 
     def close(self) -> None:
         """See `Engine.close`."""

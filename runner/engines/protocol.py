@@ -77,6 +77,23 @@ class GenerateResult:
     paths_taken: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class PathComparison:
+    """The fast paths beside the plain computation, on this model, backend and data; for the rehearsal.
+
+    `advice` is what to change in the spec's `train`; empty where the fast paths agree and pay.
+    """
+
+    loss_difference: float  # relative
+    gradient_difference: float  # length of the difference of all gradients, relative
+    tolerance: float  # that both are held to, by the computing type
+    seconds: dict[str, float]  # plain, fast: one micro-batch, forward and backward, the better of two
+    peak_memory_bytes: dict[str, int]  # plain, fast
+    paths_taken: dict[str, str]
+    advice: dict[str, bool] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()  # in words, for plan and report
+
+
 class Engine(Protocol):
     """One loaded base model. Adapters are swapped on it; every call leaves the base as it was."""
 
@@ -91,6 +108,16 @@ class Engine(Protocol):
 
     def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
         """Answer every sample. Batched answers equal one-by-one answers."""
+
+    def compare(self, request: TuneRequest) -> PathComparison:
+        """Loss and gradients of the longest rows by the fast paths and by the package's own call, without dropout.
+
+        Raises:
+            InvalidError: as `tune`.
+        """
+
+    def compare_answers(self, request: GenerateRequest) -> tuple[str, ...]:
+        """The ids of samples whose greedy answer in a batch is not their answer alone; empty where all agree."""
 
     def close(self) -> None:
         """Free the model's memory."""
