@@ -16,6 +16,7 @@ from runner.spec.diagnostics import render
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
 from runner.spec.model import Spec
+from runner.spec.provenance import resolved_text
 
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
 SET = click.option(
@@ -46,7 +47,10 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
 @SET
 @FORMAT
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run.")
-def plan(spec: Path, overrides: tuple[str, ...], output_format: str, detailed_exitcode: bool) -> int:
+@click.option("--show-resolved", is_flag=True, help="Print the resolved spec with where each value came from.")
+def plan(
+    spec: Path, overrides: tuple[str, ...], output_format: str, detailed_exitcode: bool, show_resolved: bool
+) -> int:
     """Show the steps SPEC leads to, in order: cached, or to be run and why.
 
     Nothing is run and nothing is written but a cache of digests.
@@ -55,6 +59,9 @@ def plan(spec: Path, overrides: tuple[str, ...], output_format: str, detailed_ex
     from runner.run.campaign import Options, plan_campaign
 
     root = find_root(spec)
+    if show_resolved:
+        click.echo(resolved_text(load_spec(spec, root, overrides=overrides)), nl=False)
+        return int(ExitCode.SUCCESS)
     planned = plan_campaign(load_checked(spec, root, overrides), root, Options())
     if output_format == "json":
         click.echo(json.dumps(plan_json(planned.plan), ensure_ascii=False, indent=1))
