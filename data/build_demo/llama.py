@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import data.build_demo.blas  # noqa: F401  before mlx.core
 
@@ -100,16 +101,16 @@ def write_initial(folder: Path) -> None:
     save_weights(llama.Model(llama.ModelArgs.from_dict(config)), folder)
 
 
-def _arrays(tokenizer: object, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(tokenizer: Any, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Token ids (rows, length), padded, and weights: 1 where the answer is learned."""
-    template = tokenizer.apply_chat_template  # type: ignore[attr-defined]
+    template = tokenizer.apply_chat_template
     rows = []
     for prompt, answer in records(recipe.rows, 200):
         user = {"role": "user", "content": prompt}
         head = template([user], add_generation_prompt=True)
         rows.append((len(head), template([user, {"role": "assistant", "content": answer}])))
     length = max(len(ids) for _, ids in rows)
-    ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int32)  # type: ignore[attr-defined]
+    ids = np.full((len(rows), length), tokenizer.pad_token_id, np.int32)
     weights = np.zeros(ids.shape, np.float32)
     for i, (start, row) in enumerate(rows):
         ids[i, : len(row)] = row

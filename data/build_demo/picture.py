@@ -93,7 +93,7 @@ def _place_digit(rng: np.random.Generator, digit: NDArray[np.uint8]) -> NDArray[
     )
     source = Image.fromarray((digit * (255 / 16)).astype(np.uint8))
     placed = source.transform((16, 16), Image.Transform.AFFINE, affine, Image.Resampling.BILINEAR)
-    return np.asarray(placed).astype(np.float32) / 255
+    return np.asarray(placed).astype(np.float32) / np.float32(255)
 
 
 def draw_ticket(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import data.build_demo.blas  # noqa: F401  before mlx.core
 
@@ -85,12 +86,12 @@ def base_tickets(count: int) -> tuple[np.ndarray, list[str]]:
     return np.stack(pictures), answers
 
 
-def _encode(tokenizer: object, text: str) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[operator]
+def _encode(tokenizer: Any, text: str) -> list[int]:
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
     return ids
 
 
-def _arrays(tokenizer: object, prompt: list[int], answers: list[str]) -> tuple[np.ndarray, np.ndarray]:
+def _arrays(tokenizer: Any, prompt: list[int], answers: list[str]) -> tuple[np.ndarray, np.ndarray]:
     """Token ids (rows, length), zero-padded, and weights: 1 where the answer is learned."""
     rows = [_encode(tokenizer, answer + "<|im_end|>\n") for answer in answers]
     ids = np.zeros((len(rows), len(prompt) + max(map(len, rows))), np.int32)

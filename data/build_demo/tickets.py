@@ -62,7 +62,8 @@ class Picture:
 def compose(split: Split, *, without: frozenset[str] = frozenset()) -> list[Picture]:
     """The tickets of a split, each reading once, none of those in `without`."""
     digits, rng = load_block(split.name), np.random.default_rng(split.seed)
-    taken, pictures = set(without), []
+    taken = set(without)
+    pictures: list[Picture] = []
     free = list(rng.permutation(len(digits.labels)))
     paper = draw_paper(rng)
     while len(pictures) < split.tickets:
