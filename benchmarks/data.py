@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
 from runner.samples.dataset import DatasetSpec
 from runner.samples.prepare import prepare
 

@@ -164,7 +164,7 @@ def read_parquet(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
     number = 0
     try:
         with open_regular(path, root=root) as f, pyarrow.parquet.ParquetFile(f) as table:
-            for batch in table.iter_batches(batch_size=1024):
+            for batch in table.iter_batches(batch_size=256):
                 for columns in batch.to_pylist():
                     number += 1
                     yield Row(number, columns)

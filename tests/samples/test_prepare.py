@@ -395,3 +395,10 @@ def test_a_split_outside_of_the_project_is_refused(folder):
     folder.splits = {}
     with pytest.raises(InvalidError, match="names no splits"):
         folder.prepare()
+
+
+def test_looks_are_compared_also_where_one_split_has_only_plain_pictures(folder):
+    Image.new("RGB", (16, 16), "red").save(folder.folder / "plain.png")
+    folder.image("a.png", 5).write("train", [{"image": "a.png", "reference": "1"}])
+    folder.write("test", [{"image": "plain.png", "reference": "2"}])
+    assert folder.prepare(prompt="?", image="image").report["overlap"] == {}
