@@ -73,6 +73,7 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
         kept = _features_bytes(engine, (*rows, *valid))
         base = tuning.resident_bytes + kept
         gradients = sum(value.nbytes for _, value in tuning.trained)
+        micro_batch = min(micro_batch, train.batch_size)
         several = train.batch_size > micro_batch and len(rows) > micro_batch
         micro = tuning.micro(_longest(rows, micro_batch), gathers=several)
         phases = {
