@@ -188,15 +188,16 @@ def drawn(count: int, seed: int) -> list[Case]:
         bits = rng.choice([0, 0, 4]) if not images else 0
         tokens = rng.randint(64 + 65 * images, 520) if not bits else 64  # packed products are slow on the CPU
         kind = rng.choice(["tune", "tune", "tune", "answer"])
-        batch = rng.choice([1, 2, 4, 8])
+        batch = rng.choice([1, 2, 4, 8]) if not bits else 2
         cases.append(
             Case(
-                kind, hidden=rng.choice([128, 192, 256]), layers=rng.randint(3, 8),
-                vocabulary=rng.choice([1000, 8000, 32000]), tokens=tokens,
+                kind, hidden=rng.choice([128, 192, 256]) if not bits else 128,
+                layers=rng.randint(3, 8) if not bits else 3,
+                vocabulary=rng.choice([1000, 8000, 32000]) if not bits else 1000, tokens=tokens,
                 labels=rng.randint(1, tokens - 65 * images - 1),
                 batch=batch, micro=rng.choice([1, 2, batch]), checkpoint=rng.random() < 0.5,
                 rank=rng.choice([4, 8, 32]), num_layers=rng.choice([None, 2]), dropout=rng.choice([0.0, 0.1]),
-                bits=bits, images=images, max_tokens=rng.randint(8, 120),
+                bits=bits, images=images, max_tokens=rng.randint(8, 120) if not bits else 8,
             )
         )  # fmt: skip
     return cases

@@ -60,27 +60,37 @@ class Answering:
         self.parameters: Flat = tree_flatten(engine.model.parameters())
 
     def reading(self) -> Usage:
-        """The prompts' forward pass, which leaves the key-value cache."""
+        """The prompts' forward pass, which leaves the key-value cache; its last token is read like a written one."""
 
         def function(parts: Any, extra: Any) -> list[mx.array]:
-            logits = self.decoder.start(self.prompts, self.max_tokens)
-            return [logits, *self._cached()]
+            self.decoder.share(self.prompts[:1])
+            self.decoder.start(self.prompts, self.max_tokens)
+            return self._cached()
 
         self.engine.model.eval()
-        return simulate(captured(self.engine, function, [self.parameters, []], []))
+        self.decoder.next = _unread
+        try:
+            return simulate(captured(self.engine, function, [self.parameters, []], []))
+        finally:
+            del self.decoder.next
 
     def writing(self) -> Usage:
-        """The token at which the cache grows for the last time (or the last token). Follows `reading`.
-
-        The old cache is the graph's alone, so it is given up layer by layer.
-        """
+        """The token that needs the most: where the cache last grows, or the last one. Follows `reading`."""
         width = len(self.prompts[0].tokens)
         room = -(-width // CACHE_STEP) * CACHE_STEP
         last = width + self.max_tokens - 1
-        grown = room + (last - room) // CACHE_STEP * CACHE_STEP if last > room else last
-        keys = [mx.zeros((*a.shape[:2], max(room, grown), a.shape[3]), a.dtype) for a in self._cached()]
+        places = {last: room + max(0, -(-(last + 1 - room) // CACHE_STEP)) * CACHE_STEP}
+        if last >= room:
+            grows = room + (last - room) // CACHE_STEP * CACHE_STEP
+            places[grows] = grows
+        found = [self._token(place, held) for place, held in places.items()]
+        return max(found, key=lambda usage: usage.inputs_bytes + usage.transient_bytes)
+
+    def _token(self, place: int, held: int) -> Usage:
+        """One token at `place`, the cache having room for `held`. The old cache is the graph's alone."""
+        keys = [mx.zeros((*a.shape[:2], held, a.shape[3]), a.dtype) for a in self._cached()]
         for layer in self.decoder._cache:
-            _move(layer, grown)
+            _move(layer, place)
         tokens = mx.zeros((len(self.prompts),), mx.int32)
 
         def function(parts: Any, extra: Any) -> list[mx.array]:
@@ -94,6 +104,10 @@ class Answering:
 
     def _cached(self) -> list[mx.array]:
         return [array for layer in self.decoder._cache for array in (layer.keys, layer.values)]
+
+
+def _unread(tokens: mx.array) -> mx.array:
+    return tokens
 
 
 def _move(layer: Any, place: int) -> None:
