@@ -149,16 +149,21 @@ def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
 @click.command()
 @click.argument("campaign", required=False)
 @FORMAT
-def status(campaign: str | None, output_format: str) -> int:
+@click.option("--watch", "watched", is_flag=True, help="Follow the run from this terminal until it ends.")
+def status(campaign: str | None, output_format: str, watched: bool) -> int:
     """Show the running, interrupted or last run of CAMPAIGN (default: the newest)."""
-    from runner.cli.status_text import status_text
+    from runner.cli.status_text import status_text, watch
     from runner.run.status import newest, read_status
 
     root = find_root()
     name = campaign or newest(root)
     if name is None:
         raise UsageError("no run was started here yet", help="`lorarun apply SPEC` starts one")
-    found = read_status(root, Path(name).stem if name.endswith((".yaml", ".yml")) else name)
+    chosen = Path(name).stem if name.endswith((".yaml", ".yml")) else name
+    if watched and output_format == "text":
+        watch(lambda: read_status(root, chosen))
+        return int(ExitCode.SUCCESS)
+    found = read_status(root, chosen)
     click.echo(
         json.dumps(found.as_json(), ensure_ascii=False, indent=1) if output_format == "json" else status_text(found)
     )

@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
+
+import click
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
 from runner.cli.progress import ago, note_of
+from runner.report.hostile import visible
 from runner.run.status import Status, StepState
 
 MARKS = {"waiting": " ", "running": ">", "done": "+", "cached": "=", "failed": "!"}
 
 
+def watch(read: Callable[[], Status], *, interval_seconds: float = 1.0) -> None:
+    """Show a run until it is no longer running: in place on a terminal, else whenever its steps change."""
+    found = read()
+    if sys.stdout.isatty():
+        with Live(Text(status_text(found)), console=Console(highlight=False), auto_refresh=False) as shown:
+            while found.state == "running":
+                time.sleep(interval_seconds)
+                found = read()
+                shown.update(Text(status_text(found)), refresh=True)
+        return
+    seen: list[tuple[str, str]] = []
+    while True:
+        now = [(step.id, step.state) for step in found.steps]
+        if now != seen or found.state != "running":
+            click.echo(status_text(found) + "\n")
+        if found.state != "running":
+            return
+        seen = now
+        time.sleep(interval_seconds)
+        found = read()
+
+
 def status_text(status: Status) -> str:
-    """The run's state, then one line a step."""
+    """The run's state, then one line a step. Nothing that a step said reaches the terminal as a control character."""
+    return visible(_status_text(status))
+
+
+def _status_text(status: Status) -> str:
     if status.state == "never":
         return f"{status.campaign}: no run was started yet"
     lines = [f"{status.campaign}: {status.state}, last event {ago(status.updated)}"]

@@ -1,0 +1,62 @@
+"""Tests of `lorarun status --watch` on a journal, as another process writes it."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.cli.main import main
+from runner.cli.status_text import status_text, watch
+from runner.run.journal import Journal, place
+from runner.run.lock import project_lock
+from runner.run.status import read_status
+
+
+def test_watch_follows_a_run_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ssot").mkdir()
+    monkeypatch.chdir(tmp_path)
+    seen = threading.Event()
+    with project_lock(tmp_path):
+        journal = Journal(place(tmp_path, "demo"), lambda _: None)
+        journal({"event": "plan", "campaign": "demo", "steps": ["tune/a"], "cached": []})
+        journal({"event": "begin", "step": "tune/a"})
+
+        def read():
+            seen.set()
+            return read_status(tmp_path, "demo")
+
+        watching = threading.Thread(target=watch, args=(read,), kwargs={"interval_seconds": 0.01})
+        watching.start()
+        assert seen.wait(20)
+        journal({"event": "end", "step": "tune/a", "seconds": 1.5})
+        journal({"event": "result", "verdict": "PASS", "reason": "3 of 3 targets met"})
+        journal.close()
+        watching.join(20)
+    assert not watching.is_alive()
+    written = capsys.readouterr().out
+    assert written.startswith("demo: ")
+    assert written.rstrip().endswith("RESULT: PASS — 3 of 3 targets met")
+
+
+def test_a_finished_run_is_shown_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ssot").mkdir()
+    monkeypatch.chdir(tmp_path)
+    journal = Journal(place(tmp_path, "demo"), lambda _: None)
+    journal({"event": "plan", "campaign": "demo", "steps": ["tune/a"], "cached": []})
+    journal({"event": "result", "verdict": "FAIL", "reason": "\x1b[31mbad\x07"})
+    journal.close()
+    assert main(["status", "--watch"]) == 0
+    assert capsys.readouterr().out.count("RESULT: FAIL — ␛[31mbad␇") == 1
+
+
+def test_no_escape_sequence_of_a_step_reaches_the_terminal(tmp_path: Path) -> None:
+    journal = Journal(place(tmp_path, "demo"), lambda _: None)
+    journal({"event": "stopped", "exit_code": 5, "message": "\x1b]0;owned\x07"})
+    journal.close()
+    assert "\x1b" not in status_text(read_status(tmp_path, "demo"))
