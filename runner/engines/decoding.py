@@ -8,17 +8,20 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from signal import SIGTERM
 from typing import Protocol
 
 import mlx.core as mx
 import numpy as np
 
+from runner.engines.protocol import ShouldStop
 from runner.engines.randomness import generator
 from runner.engines.rows import Prompt
+from runner.errors import InterruptedRunError
 from runner.samples.sample import Completion
 
 MAX_BATCH = 64
-MAX_BATCH_TOKENS = 65536  # prompt and answer tokens of one batch: bounds the key-value cache
+MAX_BATCH_TOKENS = 16384  # prompt and answer tokens of one batch: 2.4 GB of keys and values in an 8B model
 
 
 class Decoder(Protocol):
@@ -79,13 +82,25 @@ def plan_batches(jobs: Sequence[Job], decoder: Decoder, batch_size: int | None) 
 
 
 def answer_batch(
-    jobs: Sequence[Job], decoder: Decoder, end_tokens: frozenset[int], *, seed: int, stream: str
+    jobs: Sequence[Job],
+    decoder: Decoder,
+    end_tokens: frozenset[int],
+    *,
+    seed: int,
+    stream: str,
+    should_stop: ShouldStop = lambda: False,
 ) -> list[tuple[Job, list[int], str]]:
-    """Tokens and finish reason of each job. The end token is not among the tokens."""
+    """Tokens and finish reason of each job. The end token is not among the tokens.
+
+    Raises:
+        InterruptedRunError: `should_stop` said so; what this batch had so far is lost.
+    """
     running = [_Running(job, _uniforms(job, seed, stream)) for job in jobs]
     done: list[_Running] = []
     logits = decoder.start([job.prompt for job in jobs], max(job.max_tokens for job in jobs))
     while True:
+        if should_stop():
+            raise InterruptedRunError("stopped while answering", signal=SIGTERM)
         chosen = _choose(logits, running)
         keep: list[int] = []
         for i, (state, token) in enumerate(zip(running, chosen, strict=True)):

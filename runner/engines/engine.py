@@ -37,11 +37,9 @@ from runner.engines.randomness import generator
 from runner.engines.remat import checkpointed
 from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
-from runner.errors import InterruptedRunError, InvalidError
+from runner.errors import InvalidError
 from runner.samples.sample import Completion, Sample
 from runner.spec.model import LoraSpec, TrainSpec
-
-SIGTERM = 15
 
 
 @dataclass(frozen=True)
@@ -166,9 +164,14 @@ class MlxEngine(ABC):
             shared = decoder.share([job.prompt for batch in batches for job in batch])
             total, made = sum(len(b) for b in batches), list[Completion]()
             for batch in batches:
-                if should_stop():
-                    raise InterruptedRunError("stopped between two batches of answers", signal=SIGTERM)
-                answers = answer_batch(batch, decoder, self.end_tokens, seed=request.seed, stream=request.stream)
+                answers = answer_batch(
+                    batch,
+                    decoder,
+                    self.end_tokens,
+                    seed=request.seed,
+                    stream=request.stream,
+                    should_stop=should_stop,
+                )
                 made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
                 on_event({"event": "generated", "done": len(made), "total": total})
         taken = {"share_prefix": f"on: {shared} tokens" if shared else "off: prompts share no long beginning"}

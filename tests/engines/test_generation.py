@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from runner.engines.protocol import GenerateRequest
 from runner.engines.text import TextDecoder
+from runner.errors import InterruptedRunError
+from runner.spec.model import GenerateSpec
 
 
 @pytest.mark.parametrize("name", ["llama", "qwen"])
@@ -52,3 +55,11 @@ def test_a_shared_beginning_is_read_once_and_changes_no_token(llama, text_sample
     decoder = TextDecoder(llama.model)
     assert decoder.share([llama.prompt(s, None) for s in samples]) > 40
     assert decoder.share([llama.prompt(s, None) for s in samples[:1]]) == 0
+
+
+def test_a_request_to_stop_is_heard_between_two_tokens(llama, text_samples, tmp_path):
+    asked = iter(range(100))
+    request = GenerateRequest(text_samples(3), None, GenerateSpec(max_tokens=50), 1, "x", tmp_path)
+    with pytest.raises(InterruptedRunError):
+        llama.generate(request, on_event=lambda _: None, should_stop=lambda: next(asked) == 5)
+    assert next(asked) == 6
