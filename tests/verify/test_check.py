@@ -1,5 +1,6 @@
 """`check` proves a record from its evidence, and says what it could not prove."""
 
+import socket
 import subprocess
 import sys
 
@@ -171,3 +172,23 @@ def test_the_spec_is_named_as_in_the_record_from_any_working_directory(project, 
     project.apply()
     monkeypatch.chdir(project.root)
     assert check(project.root, SPEC_PATH).exit_code == ExitCode.SUCCESS
+
+
+def test_checking_opens_no_connection(project, monkeypatch):
+    project.apply()
+
+    def refuse(*arguments, **options):
+        raise AssertionError("a connection was asked for")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert check(project.root, str(project.spec)).exit_code == ExitCode.SUCCESS
+
+
+def test_a_record_holds_no_host_user_or_environment(project, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "t0ps3cret")
+    project.apply()
+    text = b"".join(p.read_bytes() for p in (project.root / ssot.RECORDS).glob("*.json"))
+    assert b"t0ps3cret" not in text
+    assert socket.gethostname().encode() not in text
+    assert str(project.root).encode() not in text

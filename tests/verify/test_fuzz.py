@@ -1,0 +1,210 @@
+"""Whatever bytes a file holds: an error that was meant, never another exception, and never for long."""
+
+import json
+import time
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from runner.canonical import canonical_json, parse_canonical, plain
+from runner.errors import LorarunError
+from runner.record import codec, evidence
+from runner.record.model import Record
+from runner.record.shape import ShapeError, build
+from runner.samples.io import read_samples
+from runner.spec.load import read_spec
+from runner.spec.rebuild import spec_of
+from runner.spec.source import Source
+from runner.store.manifest import FILE, Manifest, read_manifest
+from runner.verify.recompute import recompute
+from tests.record.test_codec import RECORD
+from tests.record.test_evidence import ROWS
+from tests.verify.campaign import SPEC, Project
+
+LIMIT_SECONDS = 2.0
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def only_meant(act, *meant: type[Exception]) -> None:
+    """`act` returns or raises what it may, soon. (CPU time: a busy machine is not the program's fault.)"""
+    started = time.process_time()
+    try:
+        act()
+    except (LorarunError, *meant):
+        pass
+    assert time.process_time() - started < LIMIT_SECONDS
+
+
+@st.composite
+def damaged(draw: st.DrawFn, good: bytes) -> bytes:
+    """Real bytes with a few places changed, cut or doubled."""
+    data = bytearray(good)
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, max(0, len(data) - 1)))
+        kind = draw(st.sampled_from(("flip", "cut", "double", "insert")))
+        if kind == "flip" and data:
+            data[at] ^= 1 << draw(st.integers(0, 7))
+        elif kind == "cut":
+            del data[at:]
+        elif kind == "double":
+            data[at:at] = data[at : at + 40]
+        else:
+            data[at:at] = draw(st.binary(max_size=8))
+    return bytes(data)
+
+
+@st.composite
+def mutated(draw: st.DrawFn, good: object) -> object:
+    """A real value with one leaf or branch replaced by anything."""
+    value = json.loads(json.dumps(good))
+    holder, key = None, None
+    here = value
+    while isinstance(here, dict | list) and here and (holder is None or draw(st.booleans())):
+        holder, key = here, draw(st.sampled_from(sorted(here) if isinstance(here, dict) else range(len(here))))
+        here = holder[key]
+    if holder is not None:
+        holder[key] = draw(VALUES)
+    return value
+
+
+@QUICK
+@given(st.binary(max_size=200) | damaged(codec.to_json(RECORD)))
+@example(b"[" * 200_000)
+@example(b'{"a":' * 100_000)
+@example(b"1" * 100_000)
+def test_a_record_of_any_bytes(data):
+    only_meant(lambda: codec.from_json(data))
+
+
+@QUICK
+@given(mutated(plain(RECORD)))
+def test_a_record_with_any_value_anywhere(document):
+    def read():
+        codec.from_json(canonical_json(document))
+
+    only_meant(read, ValueError)
+
+
+@QUICK
+@given(VALUES)
+def test_what_is_canonical_comes_back_and_nothing_else_is_accepted(value):
+    try:
+        data = canonical_json(value)
+    except ValueError:
+        return
+    assert canonical_json(parse_canonical(data)) == data
+    loose = json.dumps(parse_canonical(data), indent=1).encode()
+    if loose != data:
+        with pytest.raises(ValueError, match=r"."):
+            parse_canonical(loose)
+
+
+@QUICK
+@given(damaged(evidence.compress(evidence.collect(ROWS).text)))
+def test_evidence_of_any_bytes(data):
+    only_meant(lambda: evidence.decode(data, evidence.collect(ROWS).digest))
+
+
+@QUICK
+@given(st.lists(mutated(ROWS[0]) | mutated(ROWS[-1]) | VALUES, max_size=3))
+def test_evidence_rows_of_any_shape(rows):
+    only_meant(lambda: evidence.collect(rows), ValueError, TypeError)
+
+
+@QUICK
+@given(st.text(max_size=300) | damaged(SPEC.encode()).map(lambda d: d.decode(errors="replace")))
+@example("{" * 5000)
+@example("- " * 5000)
+def test_a_spec_of_any_text(text):
+    only_meant(lambda: read_spec(Source.of("x.yaml", text)))
+
+
+@QUICK
+@given(mutated(read_spec(Source.of("x.yaml", SPEC)).document))
+def test_a_spec_inside_a_record_with_any_value_anywhere(document):
+    only_meant(lambda: spec_of(document, "x.yaml"))
+
+
+MANIFEST = Manifest(
+    "tune/x", "tune", "ab" * 32, {"params": {}}, {}, {"loss": 1.0}, {}, 0.1, "2026-01-01T00:00:00+00:00"
+)
+
+
+@QUICK
+@given(mutated({"format": "lorarun/manifest/v1", **plain(MANIFEST), "digest": "x"}) | VALUES)
+def test_a_manifest_with_any_value_anywhere(tmp_path, value):
+    folder = tmp_path / ("ab" * 32)
+    folder.mkdir(exist_ok=True)
+    (folder / FILE).write_text(json.dumps(value), encoding="utf-8", errors="replace")
+    only_meant(lambda: read_manifest(folder))
+
+
+@QUICK
+@given(
+    st.binary(max_size=300)
+    | st.lists(mutated(plain(ROWS[-1])) | VALUES, max_size=3).map(
+        lambda rows: "\n".join(json.dumps(r) for r in rows).encode(errors="replace")
+    )
+)
+def test_a_sample_file_of_any_bytes(tmp_path, data):
+    (tmp_path / "x.jsonl").write_bytes(data)
+    only_meant(lambda: read_samples(tmp_path / "x.jsonl"))
+
+
+@QUICK
+@given(VALUES)
+def test_any_value_where_a_record_is_due(value):
+    only_meant(lambda: build(type(RECORD), value), ShapeError)
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory):
+    """A real record with its evidence, without the parts that only cost time."""
+    made = Project(tmp_path_factory.mktemp("fuzz")).write_inputs()
+    record, rows = made.record()
+    return record, rows, spec_of(record.spec, record.spec_path)
+
+
+@settings(QUICK, max_examples=40)
+@given(st.data())
+def test_a_forged_record_with_any_value_anywhere_is_judged_or_refused(honest, data):
+    record, rows, _ = honest
+    document = data.draw(mutated({k: v for k, v in plain(record).items() if k not in ("schema", "spec")}))
+
+    def judge():
+        forged = build(Record, {**document, "schema": record.schema, "spec": plain(record.spec)})
+        recompute(forged, spec_of(forged.spec, forged.spec_path), rows, forged.attempts)
+
+    only_meant(judge, ValueError)
+
+
+@settings(QUICK, max_examples=40)
+@given(st.data())
+def test_a_forged_spec_inside_a_record_is_judged_or_refused(honest, data):
+    record, rows, _ = honest
+    document = data.draw(mutated(plain(record.spec)))
+    only_meant(lambda: recompute(record, spec_of(document, "x.yaml"), rows, record.attempts))
+
+
+@settings(QUICK, max_examples=40)
+@given(st.data())
+def test_forged_evidence_is_judged_or_refused(honest, data):
+    record, rows, spec = honest
+    changed = data.draw(mutated(list(plain(rows))))
+
+    def judge():
+        recompute(record, spec, evidence.collect(changed).rows, record.attempts)
+
+    only_meant(judge, ValueError, TypeError)
