@@ -10,6 +10,7 @@ import click
 
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, UsageError, worst
+from runner.models.fitting import check_fit
 from runner.report.hostile import one_line
 from runner.run.dependencies import check_dependencies
 from runner.spec.diagnostics import render
@@ -34,7 +35,7 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
         InvalidError: with every finding.
     """
     spec = load_spec(path, root, overrides=overrides)
-    found = (*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root))
+    found = (*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root), *check_fit(spec, root))
     if any(d.severity == "error" for d in found):
         raise InvalidError.of(found)
     if found:

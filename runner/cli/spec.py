@@ -8,10 +8,12 @@ import click
 
 from runner.cli.project import find_root
 from runner.errors import Diagnostic, ExitCode, InvalidError
+from runner.models.fitting import check_fit
 from runner.run.dependencies import check_dependencies
 from runner.spec.diagnostics import FORMATS, render, summary
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
+from runner.spec.model import Spec
 
 
 @click.command()
@@ -19,8 +21,11 @@ from runner.spec.load import load_spec
 @click.option("--format", type=click.Choice(FORMATS), default="text", help="How findings are written.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a value over the spec's.")
 @click.option("--no-inputs", is_flag=True, help="Leave data files and model folders alone.")
+@click.option("--data", is_flag=True, help="Read all rows and images: duplicates, overlap of splits, broken files.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
-def validate(specs: tuple[Path, ...], format: str, overrides: tuple[str, ...], no_inputs: bool, strict: bool) -> int:
+def validate(
+    specs: tuple[Path, ...], format: str, overrides: tuple[str, ...], no_inputs: bool, data: bool, strict: bool
+) -> int:
     """Check specs and their inputs; say every mistake with its line.
 
     Exit code 0 where all are valid, 3 otherwise. No model is loaded and nothing is downloaded.
@@ -32,7 +37,7 @@ def validate(specs: tuple[Path, ...], format: str, overrides: tuple[str, ...], n
     """
     found: list[Diagnostic] = []
     for path in specs:
-        found += findings(path, overrides, with_inputs=not no_inputs)
+        found += findings(path, overrides, with_inputs=not no_inputs, with_data=data)
     written = render(found, format)
     if written:
         click.echo(written, err=format == "text")
@@ -43,7 +48,9 @@ def validate(specs: tuple[Path, ...], format: str, overrides: tuple[str, ...], n
     return int(ExitCode.INVALID if failed else ExitCode.SUCCESS)
 
 
-def findings(path: Path, overrides: tuple[str, ...], *, with_inputs: bool) -> list[Diagnostic]:
+def findings(
+    path: Path, overrides: tuple[str, ...], *, with_inputs: bool = True, with_data: bool = False
+) -> list[Diagnostic]:
     """All errors and warnings about one spec and its inputs."""
     root = find_root(path)
     try:
@@ -52,4 +59,18 @@ def findings(path: Path, overrides: tuple[str, ...], *, with_inputs: bool) -> li
         return list(error.diagnostics)
     if not with_inputs:
         return list(spec.warnings)
-    return [*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root)]
+    found = [*spec.warnings, *check_inputs(spec, root), *check_dependencies(spec, root), *check_fit(spec, root)]
+    return found + (data_findings(spec, root) if with_data else [])
+
+
+def data_findings(spec: Spec, root: Path) -> list[Diagnostic]:
+    """What is wrong or odd in the data sets' rows and images, all of them read."""
+    from runner.samples.prepare import prepare
+
+    found: list[Diagnostic] = []
+    for dataset in spec.datasets.values():
+        try:
+            found += prepare(dataset, root).findings
+        except InvalidError as error:
+            found += error.diagnostics or [Diagnostic("E404", error.message, path=dataset.path, help=error.help)]
+    return found

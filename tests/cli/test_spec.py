@@ -1,5 +1,6 @@
 """`lorarun validate`, `schema`, `explain`, `fmt` and `migrate`: what they write where, and their exit codes."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -14,6 +15,11 @@ from tests.spec.specs import ROOT, SMALL
 TICKET = str(ROOT / "specs" / "ticket019.yaml")
 
 
+def words(name: str) -> str:
+    """A text that is like no other."""
+    return " ".join(hashlib.sha256(f"{name}{i}".encode()).hexdigest()[:9] for i in range(4))
+
+
 @pytest.fixture
 def spec(tmp_path, monkeypatch) -> Path:
     """SMALL in a project that has its inputs."""
@@ -23,7 +29,7 @@ def spec(tmp_path, monkeypatch) -> Path:
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/models/llama/config.json").write_text('{"model_type": "llama"}')
     for split in ("train", "test"):
-        rows = [json.dumps({"id": f"{split}{i}", "text": f"글 {i}", "reference": "답"}) for i in range(150)]
+        rows = [json.dumps({"id": f"{split}{i}", "text": words(f"{split}{i}"), "reference": "답"}) for i in range(150)]
         (tmp_path / f"data/pairs/{split}.jsonl").write_text("\n".join(rows), encoding="utf-8")
     path = tmp_path / "specs" / "캠페인.yaml"
     path.write_text(SMALL, encoding="utf-8")
@@ -81,6 +87,15 @@ def test_inputs_outside_of_the_project_are_refused(spec, capsys, path):
     spec.write_text(SMALL.replace("path: data/pairs", f"path: {path}"), encoding="utf-8")
     assert main(["validate", "specs/캠페인.yaml"]) == ExitCode.INVALID
     assert "E403" in capsys.readouterr().err
+
+
+def test_data_reads_every_row(spec, capsys):
+    assert main(["validate", "--data", "specs/캠페인.yaml"]) == ExitCode.SUCCESS
+    rows = Path("data/pairs/test.jsonl").read_text(encoding="utf-8").splitlines()
+    Path("data/pairs/test.jsonl").write_text("\n".join([*rows, rows[3]]), encoding="utf-8")
+    assert main(["validate", "specs/캠페인.yaml"]) == ExitCode.SUCCESS
+    assert main(["validate", "--data", "specs/캠페인.yaml"]) == ExitCode.INVALID
+    assert "data/pairs/test.jsonl:151" in capsys.readouterr().err
 
 
 def test_strict_takes_warnings_for_errors(spec):
