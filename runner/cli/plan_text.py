@@ -27,6 +27,7 @@ def _step(planned: PlannedStep, width: int) -> list[str]:
     lines = [f" {MARKS[planned.action]} {planned.step.id:<{width}}  {what}"]
     if planned.step.kind == "tune" and planned.action != "cached":
         lines.append(f"     {tuning(planned.step.params)}")
+        lines += [f"     memory: {note}" for note in planned.step.notes]
     if planned.action == "run":
         for reason in planned.reasons:
             place = f" ({reason.location})" if reason.location else ""
@@ -68,6 +69,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "model": s.step.group or None,
                 "action": s.action,
                 "key": s.key or None,
+                "notes": list(s.step.notes),
+                "forecast_bytes": s.step.forecast_bytes,
                 "needs": sorted({n.step for n in s.step.needs}),
                 "reasons": [{"code": r.code, "text": r.text, "location": r.location or None} for r in s.reasons],
             }

@@ -200,6 +200,8 @@ class _Builder:
                 group=tune.model,
                 title=f"tune {tune.id}",
                 origins=(("tunes", tune.id), ("defaults", "tune"), ("models", tune.model)),
+                notes=choice.reasons if choice else (),
+                forecast_bytes=choice.forecast_bytes if choice else None,
             )
         )
 

@@ -36,6 +36,8 @@ class Step:
     group: str = ""  # the model whose process runs it; "" needs no model
     title: str = ""
     origins: tuple[tuple[str | int, ...], ...] = ()  # places in the spec that `params` were read from, nearest first
+    notes: tuple[str, ...] = ()  # why `params` are as they are, where the spec left it open; no part of the key
+    forecast_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ class Choice:
     micro_batch: int
     grad_checkpoint: bool
     reasons: tuple[str, ...] = ()
+    forecast_bytes: int | None = None  # of MLX's peak, for rows at their bound
 
 
 def prepare_params(spec: Spec, dataset: DatasetSpec) -> dict[str, Any]:

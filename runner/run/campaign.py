@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from runner.plan.model import Plan, Step
 from runner.plan.params import Choice
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
+from runner.run.choosing import choices_for
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
@@ -40,6 +40,7 @@ class Planned:
     plan: Plan
     steps: tuple[Step, ...]
     survey: Survey
+    choices: dict[str, Choice]
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,16 @@ class Outcome:
     failure: LorarunError | None
 
 
-def plan_campaign(spec: Spec, root: Path, options: Options, *, choices: Mapping[str, Choice] | None = None) -> Planned:
-    """What `apply` would do, and why. Reads only."""
+def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
+    """What `apply` would do, and why. Writes nothing but caches.
+
+    Raises:
+        ResourceError: a tuning fits in no way under the memory limit; nothing was started.
+    """
+    choices = choices_for(spec, root)
     steps = build_steps(spec, choices=choices)
     surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
-    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed)
+    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed, choices)
 
 
 def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener) -> Outcome:
@@ -79,7 +85,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
             hold_to_lock(spec, root, planned.survey)
         if options.environment_change == "ask":
             _ask_about_environment(planned.plan, spec)
-        keep_lock(spec, root, planned.survey)
+        keep_lock(spec, root, planned.survey, planned.choices)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
             return _run(spec, root, planned, journal, started)

@@ -138,3 +138,10 @@ class Worker:
             f.seek(max(self._log_start, self.log.stat().st_size - LOG_TAIL_BYTES))
             tail = f.read().decode(errors="replace").strip().splitlines()[-6:]
         return "\n".join([f"its log is `{self.log}`", *tail])
+
+
+def import_path() -> str:
+    """PYTHONPATH of a child that runs this very code from any working directory."""
+    folder = str(Path(__file__).resolve().parents[2])
+    inherited = os.environ.get("PYTHONPATH", "")
+    return os.pathsep.join([folder, *([inherited] if inherited else [])])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from runner.machine.blas import child_environment, find
 from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
-from runner.run.child import Worker
+from runner.run.child import Worker, import_path
 from runner.run.journal import Listener
 from runner.run.space import check_space, used_bytes, wanted_bytes
 from runner.run.watched import Watched, memory_of
@@ -135,7 +134,7 @@ class Loop:
             components=_plain(parts),
             outputs=describe(request.out, answer["contents"]),
             measures=answer["measures"],
-            memory=memory_of(watched.guard.reset(), answer["measures"]),
+            memory=memory_of(watched.guard.reset(), answer["measures"], step.forecast_bytes),
             seconds=round(time.monotonic() - started, 3),
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             environment=dict(self.known.environment),
@@ -188,7 +187,7 @@ class Loop:
             self._close(MODEL)
             self._group = group
         if role not in self._workers:
-            environment = {**child_environment(find()), "PYTHONPATH": os.pathsep.join(_import_path())}
+            environment = {**child_environment(find()), "PYTHONPATH": import_path()}
             limit = self.spec.limits.memory_bytes
             self._workers[role] = Watched(Worker(environment=environment, log=self.log), limit)
         self._current = self._workers[role]
@@ -259,10 +258,3 @@ def _plain(parts: Components) -> dict[str, Any]:
 def _brief(manifest: Manifest) -> dict[str, Any]:
     """The measures that a progress line can show."""
     return {k: v for k, v in manifest.measures.items() if isinstance(v, str | int | float) or k == "values"}
-
-
-def _import_path() -> list[str]:
-    """The folder that holds `runner`, so that the worker runs this very code from any working directory."""
-    folder = str(Path(__file__).resolve().parents[2])
-    inherited = os.environ.get("PYTHONPATH", "")
-    return [folder, *([inherited] if inherited else [])]

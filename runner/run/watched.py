@@ -40,6 +40,10 @@ class Watched:
         )
 
 
-def memory_of(use: MemoryUse, measures: dict[str, Any]) -> dict[str, Any]:
-    """What a manifest keeps of a step's memory: what the system charged, and MLX's own peak beside it."""
-    return {**plain(use), "mlx_peak_bytes": measures.get("peak_memory_bytes")}
+def memory_of(use: MemoryUse, measures: dict[str, Any], forecast_bytes: int | None) -> dict[str, Any]:
+    """What a manifest keeps of a step's memory: what the system charged, MLX's own peak, and what was forecast."""
+    return {
+        **plain(use),
+        "mlx_peak_bytes": measures.get("peak_memory_bytes"),
+        "forecast_bytes": forecast_bytes,
+    }

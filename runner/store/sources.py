@@ -30,7 +30,14 @@ def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> st
         if not path.is_file():
             raise InvalidError(f"data set `{dataset.id}`: the {split} split `{dataset.path}/{name}` is not there")
         parts[name] = digests.digest(path)
-    if dataset.image:
-        for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_ENDINGS and p.is_file()):
-            parts[path.relative_to(folder).as_posix()] = digests.digest(path)
+    for path in images_of(dataset, root):
+        parts[path.relative_to(folder).as_posix()] = digests.digest(path)
     return digest_value(parts)
+
+
+def images_of(dataset: DatasetSpec, root: Path) -> list[Path]:
+    """Every image file in the folder of a data set with images, sorted; none of a data set of texts."""
+    if not dataset.image:
+        return []
+    found = (root / dataset.path).rglob("*")
+    return sorted(p for p in found if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())

@@ -1,0 +1,174 @@
+"""Micro-batch and checkpointing for every tuning, from a memory forecast that loads nothing.
+
+A forecast takes seconds in a child process, so what it came to is kept in `artifacts/.forecasts.json` under a digest
+of all that it was made of. That file is a cache: removing it costs time only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner import files
+from runner.canonical import digest_value, plain
+from runner.errors import InvalidError, LorarunError, StepError
+from runner.machine.blas import child_environment, find
+from runner.machine.environment import ABSENT, environment_class
+from runner.machine.memory import total_bytes
+from runner.memory.fit import fit_tune
+from runner.memory.forecast import RowShape
+from runner.memory.grids import Grid, largest_grid
+from runner.models.facts import ModelFacts, facts_of
+from runner.models.lock import Lock, lock_path, read_lock
+from runner.plan.params import Choice
+from runner.run.child import import_path
+from runner.spec.model import Spec, TuneSpec
+from runner.store.sources import images_of
+
+CACHE = "artifacts/.forecasts.json"
+VERSION = 1  # of the way forecasts are made
+
+
+def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
+    """What was chosen for each tune and each variant of a sweep, with its reasons.
+
+    Where memory cannot be forecast (no MLX here, or an architecture without a forecast) the whole batch is taken and
+    the reason says so; the guard holds the line all the same.
+
+    Raises:
+        ResourceError: a tuning fits in no way; it names what was predicted and which edit would fit.
+    """
+    environment = environment_class()
+    known = _read(root / CACHE)
+    locked = read_lock(root / lock_path(spec.path)) or Lock()
+    found: dict[str, Choice] = {}
+    fresh: dict[str, Any] = {}
+    for tune in (_as_locked(t, locked) for t in _tunes(spec)):
+        asked = _ask(spec, tune, root, environment)
+        key = digest_value([VERSION, asked.as_json(), environment])
+        cached = known.get(key)
+        if isinstance(cached, dict):
+            choice = Choice(**{**cached, "reasons": tuple(cached["reasons"])})
+        elif environment["mlx"] == ABSENT:
+            choice = _unforecast(tune, "MLX is not installed here")
+        else:
+            choice = _forecast(tune, asked)
+            fresh[key] = plain(choice)
+        found[tune.id] = choice
+    if fresh:
+        files.write_json(root / CACHE, {**known, **fresh})
+    return found
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """All that a forecast is made of."""
+
+    facts: ModelFacts
+    dtype: str
+    tune: TuneSpec
+    rows: tuple[RowShape, ...]
+    limit_bytes: int | None
+    machine_bytes: int
+
+    def as_json(self) -> Any:
+        """The same as plain data. The tune's name and data set do not matter to memory."""
+        return plain(
+            {
+                "config": self.facts.config,
+                "dtype": self.dtype,
+                "lora": self.tune.lora,
+                "train": self.tune.train,
+                "rows": self.rows,
+                "limit": self.limit_bytes,
+                "machine": self.machine_bytes,
+            }
+        )
+
+
+def _tunes(spec: Spec) -> Iterator[TuneSpec]:
+    for tune in spec.tunes.values():
+        if tune.id in spec.sweeps:
+            yield from spec.sweeps[tune.id].variants
+        else:
+            yield tune
+
+
+def _as_locked(tune: TuneSpec, locked: Lock) -> TuneSpec:
+    """The tune with what its lock holds, where the spec leaves it open: another machine computes the same."""
+    held, train = locked.tunes.get(tune.id), tune.train
+    if held is None or not 1 <= held.micro_batch <= train.batch_size:
+        return tune
+    micro_batch = held.micro_batch if train.micro_batch is None else train.micro_batch
+    checkpoint = held.grad_checkpoint if train.grad_checkpoint is None else train.grad_checkpoint
+    return replace(tune, train=replace(train, micro_batch=micro_batch, grad_checkpoint=checkpoint))
+
+
+def _ask(spec: Spec, tune: TuneSpec, root: Path, environment: dict[str, str]) -> _Asked:
+    """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
+    model = spec.models[tune.model]
+    facts = facts_of(model, root)
+    grid = _grid(spec, tune, root, facts)
+    length = tune.train.max_seq_length
+    row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())
+    return _Asked(
+        facts, model.dtype, tune, (row,) * tune.train.batch_size, spec.limits.memory_bytes, total_bytes() or 0
+    )
+
+
+def _grid(spec: Spec, tune: TuneSpec, root: Path, facts: ModelFacts) -> Grid | None:
+    dataset = spec.datasets[tune.dataset]
+    if not facts.is_vision or not dataset.image:
+        return None
+    return largest_grid(_sizes(root, images_of(dataset, root)), facts.preprocessor)
+
+
+def _sizes(root: Path, paths: list[Path]) -> Iterator[tuple[int, int]]:
+    """(width, height) from the files' headers; a file that is no image is told of when the data is prepared."""
+    from PIL import Image, UnidentifiedImageError
+
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                yield image.size
+        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+            continue
+
+
+def _forecast(tune: TuneSpec, asked: _Asked) -> Choice:
+    environment = {**child_environment(find()), "PYTHONPATH": import_path()}
+    try:
+        made = fit_tune(
+            f"tune/{tune.id}",
+            asked.facts.config,
+            dtype=asked.dtype,
+            lora=tune.lora,
+            train=tune.train,
+            rows=asked.rows,
+            limit_bytes=asked.limit_bytes,
+            machine_bytes=asked.machine_bytes or None,
+            environment=environment,
+        )
+    except (InvalidError, StepError) as error:
+        return _unforecast(tune, error.message)
+    return Choice(made.micro_batch, made.grad_checkpoint, made.reasons, made.peak_bytes)
+
+
+def _unforecast(tune: TuneSpec, why: str) -> Choice:
+    """The spec's own values, and the whole batch without checkpointing where it has none."""
+    train = tune.train
+    return Choice(
+        micro_batch=train.micro_batch or train.batch_size,
+        grad_checkpoint=bool(train.grad_checkpoint),
+        reasons=(f"memory is not forecast: {why}",),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = files.read_json(path) if path.exists() else {}
+    except LorarunError:  # a cache that cannot be read is an empty one
+        return {}
+    return value if isinstance(value, dict) else {}
