@@ -44,9 +44,11 @@ def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
     known = _read(root / CACHE)
     locked = read_lock(root / lock_path(spec.path)) or Lock()
     found: dict[str, Choice] = {}
-    fresh: dict[str, Any] = {}
+    learnt = False
     for tune in (_as_locked(t, locked) for t in _tunes(spec)):
-        asked = _ask(spec, tune, root, environment)
+        if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
+            continue  # nothing is left open, and there is no line to hold
+        asked = _ask(spec, tune, root)
         key = digest_value([VERSION, asked.as_json(), environment])
         cached = known.get(key)
         if isinstance(cached, dict):
@@ -55,10 +57,11 @@ def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
             choice = _unforecast(tune, "MLX is not installed here")
         else:
             choice = _forecast(tune, asked)
-            fresh[key] = plain(choice)
+            known[key] = plain(choice)
+            learnt = True
         found[tune.id] = choice
-    if fresh:
-        files.write_json(root / CACHE, {**known, **fresh})
+    if learnt:
+        files.write_json(root / CACHE, known)
     return found
 
 
@@ -106,7 +109,7 @@ def _as_locked(tune: TuneSpec, locked: Lock) -> TuneSpec:
     return replace(tune, train=replace(train, micro_batch=micro_batch, grad_checkpoint=checkpoint))
 
 
-def _ask(spec: Spec, tune: TuneSpec, root: Path, environment: dict[str, str]) -> _Asked:
+def _ask(spec: Spec, tune: TuneSpec, root: Path) -> _Asked:
     """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
     model = spec.models[tune.model]
     facts = facts_of(model, root)
