@@ -30,7 +30,8 @@ tunes:
     model: llama
     dataset: reports
     lora: {rank: 4, alpha: 8}
-    train: {learning_rate: 2e-3, epochs: 2, batch_size: 8, micro_batch: 8, grad_checkpoint: false, max_seq_length: 128, save_every: 1}
+    train: {learning_rate: 2e-3, epochs: 2, batch_size: 8, max_seq_length: 128, save_every: 1, micro_batch: 8,
+      grad_checkpoint: false}
 evaluations:
   summary:
     subject: llama-lora
