@@ -12,7 +12,7 @@ from tests.memory.children import MB, child, go, heard
 GROWING = """
 say("ready"); wait()
 while True:
-    take(2)
+    take(2); time.sleep(0.02)
 """
 
 
