@@ -66,6 +66,8 @@ class Content:
         self._systems: Counter[str] = Counter()
         self._clusters: set[str] = set()
         self._facts = self._with_facts = self._images = self._secrets = 0
+        self._unstated = 0
+        self.first_unstated: tuple[int, str] | None = None  # line and fact
 
     def add(self, sample: Sample, line: int) -> None:
         """Take one row in."""
@@ -84,8 +86,19 @@ class Content:
             self._clusters.add(sample.cluster)
         self._facts += len(sample.facts)
         self._with_facts += bool(sample.facts)
+        self._look_for_facts(sample, line)
         self._images += len(sample.images)
         self._look_for_secrets(sample, line)
+
+    def _look_for_facts(self, sample: Sample, line: int) -> None:
+        """Count the facts that the right answer itself lacks: no answer like it could score 1."""
+        if not sample.facts:
+            return
+        reference = bare(sample.reference)
+        for fact in sample.facts:
+            if not any(bare(form) in reference for form in (fact.text, *fact.aliases)):
+                self._unstated += 1
+                self.first_unstated = self.first_unstated or (line, fact.text)
 
     def _look_for_secrets(self, sample: Sample, line: int) -> None:
         texts = list(sample.fields.values())
@@ -133,6 +146,7 @@ class Content:
             "majority_reference": top[0] if top else None,
             "facts": self._facts,
             "rows_with_facts": self._with_facts,
+            "facts_not_in_reference": self._unstated,
             "images": self._images,
             "clusters": len(self._clusters),
             "secrets": self._secrets,

@@ -172,6 +172,12 @@ class _Reading:
         if self._dataset.facts and report["rows_with_facts"] < content.rows:
             n = content.rows - report["rows_with_facts"]
             self._findings.warning("W743", f"{n:,} of {content.rows:,} rows have no facts", self._shown[split])
+        if content.first_unstated:
+            line, fact = content.first_unstated
+            n = report["facts_not_in_reference"]
+            message = f"the right answer does not state its fact `{fact[:80]}`"
+            note = f"{n:,} of {report['facts']:,} facts of this split are so; the right answer itself would not score 1"
+            self._findings.warning("W746", message, self._shown[split], line, note=note)
 
     def _against_train(self, split: str, content: Content, train: Content) -> None:
         shown = self._shown[split]

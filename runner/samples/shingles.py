@@ -67,7 +67,7 @@ class ShingleIndex:
         self._shift = np.uint64(64 - max(10, (16 * len(self._hashes)).bit_length()))
         self._sieve = np.zeros(1 << (64 - int(self._shift)), dtype=np.bool_)
         self._sieve[self._hashes >> self._shift] = True
-        self.templated_share = 1 - float(count[rare].sum()) / max(len(hashes), 1)
+        self.templated_share = float(count[~rare].sum()) / max(len(hashes), 1)
 
     @property
     def is_templated(self) -> bool:

@@ -321,11 +321,22 @@ def test_the_report_counts_what_there_is(folder):
         "majority_reference": "예",
         "facts": 2,
         "rows_with_facts": 1,
+        "facts_not_in_reference": 2,
         "images": 0,
         "clusters": 1,
         "secrets": 0,
     }
-    assert report["findings"] == {"W743": 1}
+    assert report["findings"] == {"W743": 1, "W746": 1}
+
+
+def test_a_fact_that_the_right_answer_lacks_is_a_warning_with_its_row(folder):
+    facts = ["1234", {"fact": "청색", "aliases": ["푸른"]}]
+    row = {"text": "q", "reference": "푸른 등, 1234", "facts": facts}
+    folder.write("test", [row, {**row, "text": "p", "facts": ["붉은"]}])
+    (finding,) = folder.prepare(facts="facts").findings
+    assert (finding.code, finding.line) == ("W746", 2)
+    assert "`붉은`" in finding.message
+    assert finding.note.startswith("1 of 3 facts")
 
 
 def test_chat_turns_may_hold_images(folder):

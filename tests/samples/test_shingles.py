@@ -86,3 +86,9 @@ def test_shingles_are_every_five_characters_and_short_texts_have_none():
     assert len(shingles("가나다라마가나다라마")) == 6
     assert len(set(shingles("가나다라마가나다라마").tolist())) == 5
     assert len(shingles("가나다라")) == 0
+
+
+def test_texts_too_short_for_shingles_share_no_wording():
+    assert not ShingleIndex(["가", "나"]).is_templated
+    assert not ShingleIndex([]).is_templated
+    assert find(ShingleIndex([]), ORIGINALS[0]) is None
