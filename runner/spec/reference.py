@@ -78,8 +78,8 @@ tunes:
   Every variant (`lora@rank=16,learning_rate=1e-05`) is tuned and measured on `valid`; the best by `select.metric`
   stands for `lora` from then on, and only it meets `test`.
 
-In an editor with a YAML language server, write `lorarun schema > lorarun.schema.json`, and as the spec's first line
-`# yaml-language-server: $schema=../lorarun.schema.json`.
+In an editor with a YAML language server, the first line `# yaml-language-server: $schema=../docs/lorarun.schema.json`
+brings completion and checks; `lorarun schema > docs/lorarun.schema.json` writes that file in another project.
 """
 
 

@@ -30,4 +30,4 @@ def test_every_value_says_where_it_came_from():
 def test_plan_shows_it(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "--show-resolved", "specs/ticket019.yaml"]) == 0
-    assert '  memory: "20GB"  # specs/ticket019.yaml:17' in capsys.readouterr().out
+    assert '  memory: "20GB"  # specs/ticket019.yaml:18' in capsys.readouterr().out

@@ -1,14 +1,46 @@
 """`runner/spec/reference.py`: docs/spec.md is the schema in words, and its examples are valid."""
 
+import json
 import re
 
+import jsonschema
+import pytest
+
+from runner.spec.json_schema import json_schema
 from runner.spec.reference import reference
+from runner.spec.source import Source
+from runner.spec.yaml_text import parse
 from tests.spec.specs import ROOT, SMALL, read
 
 
 def test_the_committed_page_is_what_the_schema_says():
     help = "run: lorarun schema --format md > docs/spec.md"
     assert (ROOT / "docs" / "spec.md").read_text(encoding="utf-8") == reference(), help
+
+
+def test_the_committed_json_schema_is_what_the_schema_says():
+    help = "run: lorarun schema > docs/lorarun.schema.json"
+    assert json.loads((ROOT / "docs" / "lorarun.schema.json").read_text(encoding="utf-8")) == json_schema(), help
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda p: p.name)
+def test_an_editor_finds_the_schema_that_a_spec_names_and_no_mistake(path):
+    text = path.read_text(encoding="utf-8")
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)", text)
+    file = path.parent / named[1] if named else ROOT / "docs" / "lorarun.schema.json"
+    tree = parse(Source.of(path.name, text)).tree
+    assert tree is not None
+    jsonschema.Draft202012Validator(json.loads(file.read_text(encoding="utf-8"))).validate(tree.data)
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_whole_spec_in_the_documents_is_valid(page):
+    for example in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
+        if "apiVersion:" in example and "# …" not in example:  # excerpts say so
+            read(example)
 
 
 def test_every_example_of_the_page_is_valid():
