@@ -7,7 +7,9 @@ from pathlib import Path
 
 from runner.engines.device import activate_blas
 from runner.engines.protocol import Engine
+from runner.errors import InvalidError
 from runner.files import read_json
+from runner.models.vet import vet_checkpoint
 
 TEXT = "runner.engines.text:TextEngine"
 IMAGES = "runner.engines.images:ImageEngine"
@@ -21,8 +23,10 @@ def open_engine(checkpoint: Path, *, family: str, dtype: str = "auto") -> Engine
     stored; auto is what is fast on the backend.
 
     Raises:
-        InvalidError: the checkpoint cannot be loaded by the packages.
+        InvalidError: the folder holds what could run code or is no checkpoint, or the packages cannot load it.
     """
+    if findings := vet_checkpoint(checkpoint):
+        raise InvalidError.of(findings)
     activate_blas()
     config = read_json(checkpoint / "config.json")
     is_vision = isinstance(config, dict) and bool(config.get("vision_config"))

@@ -1,5 +1,8 @@
 """Other architectures and other number types: they train correctly on the path that they take, and say which."""
 
+import json
+import shutil
+
 import mlx.core as mx
 import mlx_lm
 import mlx_vlm
@@ -75,10 +78,22 @@ def test_the_compute_type_of_the_cpu_backend_is_float32(llama, llama_folder):
     assert "unknown dtype `fp8`" in str(caught.value.diagnostics[0])
 
 
-def test_a_folder_that_is_no_checkpoint_is_said_to_be_none(tmp_path):
-    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+def test_a_folder_that_is_no_checkpoint_or_holds_code_is_refused(llama_folder, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(InvalidError) as caught:
+        open_engine(tmp_path / "empty", family="llama")
+    assert "has no weights" in caught.value.diagnostics[0].message
+    shutil.copytree(llama_folder, tmp_path / "code")
+    (tmp_path / "code" / "modeling.py").write_text("raise SystemExit")
+    with pytest.raises(InvalidError) as caught:
+        open_engine(tmp_path / "code", family="llama")
+    assert "is code" in caught.value.diagnostics[0].message
+
+
+def test_an_architecture_that_the_package_does_not_know_is_said_to_be_none(llama_folder, tmp_path):
+    shutil.copytree(llama_folder, tmp_path / "odd")
+    config = json.loads((tmp_path / "odd" / "config.json").read_text())
+    (tmp_path / "odd" / "config.json").write_text(json.dumps(config | {"model_type": "no_such_model"}))
     with pytest.raises(InvalidError, match="cannot be loaded by mlx-lm"):
-        open_engine(tmp_path, family="llama")
-    (tmp_path / "config.json").write_text('{"model_type": "qwen3_vl", "vision_config": {"depth": 1}}')
-    with pytest.raises(InvalidError, match="cannot be loaded by mlx-vlm"):
-        open_engine(tmp_path, family="qwen3_vl")
+        open_engine(tmp_path / "odd", family="llama")
