@@ -31,7 +31,7 @@ const show = (state) => {
       if (typeof last.loss === "number") parts.push(words.loss + " " + number(last.loss, 4));
       if (typeof last.tokens_per_second === "number") parts.push(number(last.tokens_per_second, 0) + " " + words.speed);
       const memory = last.memory_bytes || last.peak_memory_bytes;
-      if (typeof memory === "number") parts.push(words.memory + " " + number(memory / 1e9, 2) + " GB");
+      if (typeof memory === "number") parts.push(words.memory + " " + number(memory / 1e9, 2) + (typeof last.memory_limit_bytes === "number" ? " / " + number(last.memory_limit_bytes / 1e9, 2) : "") + " GB");
       item.append(line("span", parts.join(" · "), "quiet"));
     } else if (typeof step.seconds === "number") {
       item.append(line("span", number(step.seconds, 1) + " s", "quiet"));

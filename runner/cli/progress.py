@@ -104,7 +104,9 @@ def note_of(event: Event) -> str:
     if isinstance(event.get("tokens_per_second"), int | float):
         parts.append(f"{event['tokens_per_second']:,.0f} tokens/s")
     if isinstance(event.get("memory_bytes"), int):
-        parts.append(f"{event['memory_bytes'] / 1e9:.2f} GB")
+        limit = event.get("memory_limit_bytes")
+        line = f" of {limit / 1e9:g}" if isinstance(limit, int) else ""
+        parts.append(f"{event['memory_bytes'] / 1e9:.2f}{line} GB")
     return "  ".join(parts)
 
 

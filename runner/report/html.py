@@ -194,6 +194,7 @@ def _curve_facts(curve: Curve, words: Words) -> list[tuple[str, str]]:
         ("training.speed", curve.tokens_per_second, numbers.count(curve.tokens_per_second)),
         ("training.parameters", curve.parameters, numbers.count(curve.parameters)),
         ("training.modules", curve.modules, numbers.count(curve.modules)),
+        ("training.scale", curve.scale, numbers.compact(curve.scale)),
         ("steps.time", curve.seconds, numbers.duration(curve.seconds, words.language)),
     ]
     return [(key, text) for key, value, text in rows if value is not None]

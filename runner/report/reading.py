@@ -128,5 +128,10 @@ def flat(value: object, prefix: str = "") -> tuple[tuple[str, str], ...]:
         ]
         return tuple(found)
     if isinstance(value, list | tuple):
-        return ((prefix, ", ".join(text(v) for v in value)),)
-    return ((prefix, text(value)),)
+        return ((prefix, ", ".join(_plain(v) for v in value)),)
+    return ((prefix, _plain(value)),)
+
+
+def _plain(value: object) -> str:
+    """A value as a spec writes it."""
+    return str(value).lower() if isinstance(value, bool) else text(value)

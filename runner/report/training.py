@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.record.model import StepRecord
-from runner.report.reading import figure, items, mapping, points, text
+from runner.report.reading import figure, flat, items, mapping, points, text
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Curve:
     seconds: float
     parameters: float | None  # trainable
     modules: float | None
+    scale: float | None  # what the low-rank product is multiplied by
+    settings: tuple[tuple[str, str], ...]  # what the spec says of this tuning
     paths: tuple[tuple[str, str], ...]
 
 
@@ -53,7 +55,7 @@ class Memory:
     limit: float | None
 
 
-def curve(step: StepRecord) -> Curve:
+def curve(step: StepRecord, settings: tuple[tuple[str, str], ...] = ()) -> Curve:
     """The training curve of a tune step."""
     measures = step.measures
     history = [mapping(row) for row in items(measures.get("history"))]
@@ -81,13 +83,18 @@ def curve(step: StepRecord) -> Curve:
         seconds=seconds,
         parameters=figure(measures.get("trainable_parameters")),
         modules=figure(measures.get("matched_modules")),
+        scale=figure(measures.get("scale")),
+        settings=settings,
         paths=tuple((k, text(v)) for k, v in sorted(mapping(measures.get("paths_taken")).items())),
     )
 
 
-def curves(steps: Sequence[StepRecord]) -> tuple[Curve, ...]:
-    """The curves of all tune steps."""
-    return tuple(curve(step) for step in steps if step.kind == "tune")
+def curves(steps: Sequence[StepRecord], spec: Mapping[str, Any]) -> tuple[Curve, ...]:
+    """The curves of all tune steps, each with what the resolved spec says of it."""
+    tunes = mapping(spec.get("tunes"))
+    return tuple(
+        curve(step, flat(mapping(tunes.get(step.id.partition("/")[2])))) for step in steps if step.kind == "tune"
+    )
 
 
 def memory(steps: Sequence[StepRecord], quantities: Mapping[str, Any]) -> Memory:

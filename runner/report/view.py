@@ -155,7 +155,7 @@ def view(
         checks=checks,
         scorecard=reading.scorecard(record.verdict.get("scorecard")),
         memory=training.memory(record.steps, record.quantities),
-        curves=training.curves(record.steps),
+        curves=training.curves(record.steps, record.spec),
         attributions=chains,
         shares=tuple(explain.shares(record, stored, made) for made in chains),
         ledgers=_ledgers(rows, checks, limit, pictures),

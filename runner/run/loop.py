@@ -211,7 +211,8 @@ class Loop:
             if final or now - last >= EVENT_SECONDS:
                 last = now
                 seen = self._current.guard.current_bytes if self._current else 0
-                self.emit({**event, "event": "progress", "what": event["event"], "step": step, "memory_bytes": seen})
+                memory = {"memory_bytes": seen, "memory_limit_bytes": self.spec.limits.memory_bytes}
+                self.emit({**event, "event": "progress", "what": event["event"], "step": step, **memory})
             self._check_wall_time()
 
         return pass_on

@@ -159,7 +159,16 @@ def test_everything_can_be_reached_by_keyboard(browser: Browser, pages: Path) ->
 def test_the_live_page_follows_a_run(browser: Browser, pages: Path) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
-    state = {"campaign": "demo", "state": "running", "last": {"loss": 0.4213, "tokens_per_second": 812.0}}
+    state = {
+        "campaign": "demo",
+        "state": "running",
+        "last": {
+            "loss": 0.4213,
+            "tokens_per_second": 812.0,
+            "memory_bytes": 340_000_000,
+            "memory_limit_bytes": 4_000_000_000,
+        },
+    }
     steps = [
         {"id": "prepare/images", "state": "cached"},
         {"id": "tune/qwen-lora", "state": "running", "done": 30, "total": 90},
@@ -172,7 +181,7 @@ def test_the_live_page_follows_a_run(browser: Browser, pages: Path) -> None:
         text = lambda: browser.run("return document.querySelector('.live').innerText")  # noqa: E731
         WebDriverWait(browser.driver, 10).until(lambda _: "30 / 90" in text())
         browser.screenshot("dashboard-live")
-        assert "loss 0.4213" in text()
+        assert "loss 0.4213 · 812 tokens/s · memory 0.34 / 4 GB" in text()
         assert "demo · running" in text()
         steps[1] = {"id": "tune/<img src=x onerror=alert(1)>", "state": "failed"}
         WebDriverWait(browser.driver, 10).until(lambda _: "onerror=alert(1)" in text())
