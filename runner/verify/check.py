@@ -20,6 +20,7 @@ from runner.store import ssot
 from runner.verify.base import compare_base
 from runner.verify.model import CheckReport, Finding, failed, ok
 from runner.verify.recompute import Recomputed, recompute
+from runner.verify.samples import compare_samples
 from runner.verify.stale import compare_checkout
 
 
@@ -83,7 +84,9 @@ def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findin
     attempts = earlier_attempts(before, record.recipe_digest, record.attempts)
     if attempts != record.attempts:
         findings.append(failed("attempts", "the history holds other attempts on this test data than the record counts"))
-    return recompute(record, spec, rows, attempts)
+    again = recompute(record, spec, rows, attempts)
+    findings += compare_samples(root, record, spec, rows)
+    return again
 
 
 def _spec(record: Record, findings: list[Finding]) -> Spec:

@@ -8,7 +8,7 @@ import pytest
 from runner.errors import ExitCode
 from tests.run import mini
 
-pytestmark = pytest.mark.mlx
+pytestmark = [pytest.mark.mlx, pytest.mark.slow]
 
 
 def test_the_same_command_again_runs_nothing_and_records_nothing_new(finished: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from runner.errors import ExitCode
 from tests.run import mini
 
-pytestmark = pytest.mark.mlx
+pytestmark = [pytest.mark.mlx, pytest.mark.slow]
 
 
 def wait_for(process: subprocess.Popen[str], event: str, step: str = "tune/llama-lora") -> None:
@@ -56,7 +56,6 @@ def test_ctrl_c_saves_the_state_and_going_on_gives_the_same_adapter(fresh: Path,
     assert mini.adapter(fresh) == mini.adapter(whole)
 
 
-@pytest.mark.slow
 def test_sigterm_ends_with_its_own_code(fresh: Path) -> None:
     longer(fresh)
     code, err = interrupted(fresh, signal.SIGTERM)
@@ -64,7 +63,6 @@ def test_sigterm_ends_with_its_own_code(fresh: Path) -> None:
     assert "goes on where this stopped" in err
 
 
-@pytest.mark.slow
 def test_ctrl_c_twice_ends_at_once(fresh: Path) -> None:
     longer(fresh)
     process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
@@ -76,7 +74,6 @@ def test_ctrl_c_twice_ends_at_once(fresh: Path) -> None:
     assert process.returncode == ExitCode.SIGINT
 
 
-@pytest.mark.slow
 def test_a_closed_output_ends_with_141_and_leaves_no_worker(fresh: Path) -> None:
     longer(fresh)
     process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
@@ -103,7 +100,6 @@ def workers_of(root: Path) -> list[int]:
     return found
 
 
-@pytest.mark.slow
 def test_a_killed_run_frees_the_lock_leaves_no_worker_and_goes_on(fresh: Path) -> None:
     longer(fresh)
     process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")

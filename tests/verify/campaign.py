@@ -36,6 +36,7 @@ datasets:
     prompt: "요약: {text}"
     reference: summary
     facts: facts
+    allow_overlap: 같은 틀로 쓴 글
 tunes:
   llama-lora: {model: llama, dataset: notes, lora: {rank: 8, alpha: 16}, train: {learning_rate: 1e-3}}
 chains:

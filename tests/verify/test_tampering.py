@@ -4,7 +4,13 @@ import dataclasses
 
 import pytest
 
+from runner.canonical import plain
 from runner.errors import ExitCode, IntegrityError, LorarunError
+from runner.metrics.measure import measure
+from runner.record import judgement, restore
+from runner.record.evidence import score_rows
+from runner.record.summary import summarise
+from runner.spec.load import load_spec
 from runner.store import ssot
 from runner.verify.check import check
 from tests.verify.campaign import Project
@@ -175,3 +181,51 @@ def test_a_record_replaced_by_a_link_out_of_the_project(project, tmp_path_factor
     path.rename(outside)
     path.symlink_to(outside)
     assert outcome(project)[0] == ExitCode.INTEGRITY
+
+
+def test_hard_samples_left_out_with_every_figure_made_again(project):
+    """The figures agree with each other; only the data can tell that samples are missing."""
+    spec = load_spec(project.spec, project.root)
+    record, rows = project.stored(project.names[0])
+    left = [r for r in rows if r["sample"] < "test-06"]
+    values = {}
+    for item in spec.evaluations.values():
+        samples = restore.samples(left, item.id)
+        for arm in ("before", "after"):
+            answers = restore.completions(left, item.id, arm)
+            fed = restore.completions(left, item.id, f"{arm}/draft") or None
+            for metric in item.metrics:
+                scores = measure(metric.name, metric.options, samples, answers, upstream=fed)
+                values[(item.id, arm, metric.id)] = scores.value
+                again = {r["sample"]: r for r in score_rows(item.id, arm, scores)}
+                for row in left:
+                    if row["kind"] == "score" and (row["evaluation"], row["arm"], row["metric"]) == (
+                        item.id,
+                        arm,
+                        metric.id,
+                    ):
+                        row.update(again[row["sample"]])
+    measures = judgement.measures_of(spec, left, values)
+    quantities = judgement.quantities_of(measures, record.steps)
+    attempts = {m.test_data: () for m in measures.values()}
+    verdict = judgement.verdict_of(spec, measures, quantities, attempts=attempts, failures=())
+    project.forge(
+        project.names[0],
+        left,
+        measures=restore.plain_measures(measures),
+        quantities={k: plain({"value": q.value, "unit": q.unit, "reason": q.reason}) for k, q in quantities.items()},
+        verdict=plain(verdict),
+        attempts=attempts,
+        summary=plain(summarise(spec.ssot_fields, measures, verdict)),
+    )
+    code, said = outcome(project)
+    assert code == ExitCode.INTEGRITY
+    assert "sample `test-06` of the data is not in the evidence" in said
+    assert "recomputed" not in said
+
+
+def test_a_reference_made_easier_with_its_digest(project):
+    _, rows = project.stored(project.names[0])
+    next(r for r in rows if r["kind"] == "sample")["system"] = "답은 모름"
+    project.forge(project.names[0], rows)
+    assert "has another system than the data" in outcome(project)[1]
