@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runner.errors import Diagnostic
+from runner.spec.explain import page
 
 FORMATS = ("text", "json", "github", "sarif")
 JSON_VERSION = "lorarun/diagnostics/v1"
@@ -129,12 +130,20 @@ def _sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
         "version": "2.1.0",
         "runs": [
             {
-                "tool": {"driver": {"name": "lorarun", "rules": [{"id": code} for code in rules]}},
+                "tool": {"driver": {"name": "lorarun", "rules": [_rule(code) for code in rules]}},
                 "columnKind": "unicodeCodePoints",
                 "results": [_result(d, rules.index(d.code)) for d in diagnostics],
             }
         ],
     }
+
+
+def _rule(code: str) -> dict[str, Any]:
+    text = page(code)
+    if text is None:
+        return {"id": code}
+    title = text.splitlines()[0].removeprefix(f"{code}: ")
+    return {"id": code, "shortDescription": {"text": title}, "help": {"text": text, "markdown": text}}
 
 
 def _result(diagnostic: Diagnostic, rule: int) -> dict[str, Any]:

@@ -50,3 +50,10 @@ def test_a_metric_without_better_or_worse_cannot_choose():
 
 def test_a_spec_without_a_matrix_has_no_sweeps():
     assert read(SMALL).sweeps == {}
+
+
+def test_an_adapter_of_several_shapes_cannot_be_continued():
+    text = with_tune(f"matrix: {{axes: {{lora.rank: [4, 8]}}, {SELECT}}}")
+    text = text.replace("\nevaluations", "\n  more: {model: llama, dataset: pairs, start_from: lora}\nevaluations")
+    assert findings(text) == ["11:52 E204"]
+    assert read(text.replace("lora.rank: [4, 8]", "train.epochs: [1, 2]")).tunes["more"].start_from == "lora"
