@@ -17,10 +17,11 @@ import mlx.core as mx
 
 from runner.canonical import PREFIX
 from runner.engines.digest import digest_arrays
+from runner.store.clean import FEATURES
 
 MEMORY_LIMIT_BYTES = 512 * 2**20
 DISK_LIMIT_BYTES = 16 * 10**9
-FOLDER = Path("artifacts") / ".vision"  # below the project's root; `lorarun clean` may remove it at any time
+FOLDER = FEATURES  # below the project's root; `lorarun clean` may remove it at any time
 
 Grid = tuple[int, int, int]
 

@@ -15,6 +15,8 @@ from runner.errors import IntegrityError
 from runner.store import ssot
 from runner.store.artifacts import QUARANTINE, WORK, Artifacts
 
+FEATURES = Path("artifacts") / ".vision"  # of images, one folder a vision tower
+
 
 @dataclass(frozen=True)
 class Removal:
@@ -26,7 +28,10 @@ class Removal:
 
 
 def removable(root: Path, *, unfinished: bool = False) -> tuple[Removal, ...]:
-    """What may go, nothing of it removed. With `unfinished`, the state that interrupted steps would resume from too.
+    """What may go, nothing of it removed.
+
+    With `unfinished`, also what only saves work: the state that interrupted steps would resume from, and the kept
+    features of images.
 
     Raises:
         IntegrityError: `ssot/` is damaged, so that nobody knows what it refers to.
@@ -41,6 +46,7 @@ def removable(root: Path, *, unfinished: bool = False) -> tuple[Removal, ...]:
     found += [_removal(p, "set aside") for p in _entries(artifacts.folder / QUARANTINE) if p.name[:64] not in kept]
     if unfinished:
         found += [_removal(p, "an unfinished step") for p in _entries(artifacts.folder / WORK)]
+        found += [_removal(p, "features of images, which can be computed again") for p in _entries(root / FEATURES)]
     for folder in (root / ssot.RECORDS, root / ssot.EVIDENCE, artifacts.folder):
         found += [_removal(p, "left by a writer that was killed") for p in _entries(folder) if files.is_temporary(p)]
     return tuple(found)

@@ -8,7 +8,7 @@ from runner.errors import IntegrityError
 from runner.record.model import StepRecord
 from runner.store import ssot
 from runner.store.artifacts import Artifacts
-from runner.store.clean import Removal, removable, remove
+from runner.store.clean import FEATURES, Removal, removable, remove
 from tests.store.test_artifacts import made
 from tests.store.test_ssot import campaign
 
@@ -46,6 +46,17 @@ def test_unfinished_work_goes_only_where_it_is_asked_for(artifacts):
     artifacts.fresh_output(OTHER)
     assert gone(artifacts) == [OLD]
     assert gone(artifacts, unfinished=True) == [OLD, OTHER]
+
+
+def test_kept_features_of_images_go_with_unfinished_work(artifacts):
+    path = artifacts.root / FEATURES / "tower" / "ab" / "ab.safetensors"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"123")
+    assert "tower" not in gone(artifacts)
+    [found] = [r for r in removable(artifacts.root, unfinished=True) if r.path.name == "tower"]
+    assert found.size_bytes == 3
+    remove(artifacts.root, (found,))
+    assert not path.exists()
 
 
 def test_what_was_set_aside_and_what_killed_writers_left_may_go(artifacts):
