@@ -99,13 +99,17 @@ def predicted(case: Case) -> int:
     request: dict = {"config": config_of(case), "dtype": dtype_of(case)}
     if case.kind == "tune":
         lora = asdict(lora_of(case)) | {"target_modules": list(lora_of(case).target_modules)}
-        asked = {"lora": lora, "train": {"batch_size": case.batch}, "rows": rows, "valid": rows[:2]}
+        asked = {"lora": lora, "train": asdict(train_of(case)), "rows": rows, "valid": rows[:2]}
         asked["candidates"] = [[case.micro, case.checkpoint]]
         phases = memory_trace.answer(request | {"tunes": {"a": asked}})["tunes"]["a"][0]["phases"]
     else:
         asked = {"batch": case.batch, "tokens": case.tokens, "max_tokens": case.max_tokens, "grids": grids_of(case)}
         phases = memory_trace.answer(request | {"generations": {"a": asked}})["generations"]["a"]
     return max(phase["peak_bytes"] for name, phase in phases.items() if name != "images")
+
+
+def train_of(case: Case) -> TrainSpec:
+    return TrainSpec(batch_size=case.batch, max_updates=2, epochs=2)
 
 
 def lora_of(case: Case) -> LoraSpec:
@@ -130,7 +134,7 @@ def measured(case: Case) -> int:
 
 def run_tune(engine, case: Case, rows) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        train = TrainSpec(batch_size=case.batch, max_updates=2, epochs=2)
+        train = train_of(case)
         where = Path(folder)
         request = TuneRequest((), (), lora_of(case), train, 1, "t", where, where, case.micro, case.checkpoint)
         attached = engine.attach(request.lora, seed=1, stream="t")

@@ -41,6 +41,8 @@ def test_a_gain_below_the_target_fails():
 def test_a_gain_of_exactly_the_target_meets_it():
     assert judged(*binary(100, 60, 69), proof="estimate").status == "pass"
     assert judged(*binary(100, 60, 68), proof="estimate").status == "fail"
+    assert 9 / 100 < 0.2 * (45 / 100)  # what floats say of a gain of exactly 20 %
+    assert judged(*binary(100, 45, 54), min_improvement=0.2, proof="estimate").status == "pass"
 
 
 def test_thresholds_are_exact_where_floats_are_not():
