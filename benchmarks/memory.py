@@ -151,10 +151,6 @@ def run_tune(engine, case: Case, rows) -> int:
 
 
 def run_answers(engine, case: Case, rows) -> int:
-    if case.images:
-        for row in rows:
-            for i in range(case.images):
-                engine.reader.look(row.prompt, i)
     prompt = made_up_row("p", tokens=case.tokens, labels=0, grids=rows[0].prompt.grids,
                          reader=getattr(engine, "reader", None)).prompt  # fmt: skip
     for i in range(case.images):

@@ -1,6 +1,6 @@
 """Forecasts of the two models of specs/ticket019.yaml, from the facts that ship with the package; nothing is loaded.
 
-Run `python benchmarks/forecast_table.py [model …]`; docs/memory.md shows its output.
+Run `python scripts/forecast_table.py [model …]`; docs/memory.md shows its output.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ LENGTHS = (512, 1024, 2048)
 MICRO = (1, 2, 4)
 
 
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     lora, train = LoraSpec(rank=8, alpha=16.0, dropout=0.1), TrainSpec(batch_size=4)
     for name, grids in MODELS.items():
@@ -31,9 +36,9 @@ def main() -> None:
             continue
         facts = shipped_facts(name)
         assert facts is not None
-        print(f"\n{name}: rank 8 on q, k, v, o of all layers, dropout 0.1, GB\n")
-        print("| tokens a row | labels | checkpointing | micro-batch 1 | 2 | 4 | seconds |")
-        print("|---:|---:|---|---:|---:|---:|---:|")
+        say(f"\n{name}: rank 8 on q, k, v, o of all layers, dropout 0.1, GB\n")
+        say("| tokens a row | labels | checkpointing | micro-batch 1 | 2 | 4 | seconds |")
+        say("|---:|---:|---|---:|---:|---:|---:|")
         for length in LENGTHS:
             for labels, recompute in ((length // 4, True), (length - 1, True), (length - 1, False)):
                 began = time.monotonic()
@@ -44,7 +49,7 @@ def main() -> None:
                 peaks = " | ".join(f"{c.peak.peak_bytes / 1e9:.1f}" for c in found.tunes["t"])
                 seconds = time.monotonic() - began
                 word = "yes" if recompute else "no"
-                print(f"| {length} | {labels} | {word} | {peaks} | {seconds:.0f} |", flush=True)
+                say(f"| {length} | {labels} | {word} | {peaks} | {seconds:.0f} |")
 
 
 if __name__ == "__main__":

@@ -186,22 +186,28 @@ def _needed(graph: Graph) -> Graph:
 
 
 def _apart(graph: Graph) -> Graph:
-    """The graph with a broadcast of its own for every use of a scalar, which the export had merged."""
+    """The graph with fillings of their own for every use (zeros, broadcast scalars), which the export had merged."""
     values = dict(graph.values)
-    scalar = {
-        node.outputs[0]: node
-        for node in graph.nodes
-        if node.name == "Broadcast" and math.prod(values[node.inputs[0]].shape) == 1
-    }
-    nodes: list[Node] = [
-        node for node in graph.nodes if node.outputs[0] not in scalar or node.outputs[0] in graph.outputs
-    ]
-    used: list[Node] = []
-    for node in nodes:
-        own = [f"{name}/{len(used) + j}" if name in scalar else name for j, name in enumerate(node.inputs)]
-        for name, mine in zip(node.inputs, own, strict=True):
-            if name in scalar:
-                used.append(Node("Broadcast", scalar[name].inputs, (mine,), scalar[name].arguments))
-                values[mine] = values[name]
-        used.append(Node(node.name, tuple(own), node.outputs, node.arguments))
-    return Graph(tuple(used), graph.inputs, graph.constants, graph.outputs, values)
+    fillings: dict[str, Node] = {}
+    for node in graph.nodes:
+        plain = all(n in fillings or math.prod(values[n].shape) == 1 for n in node.inputs)
+        if plain and node.name in ("Broadcast", "Full") and node.outputs[0] not in graph.outputs:
+            fillings[node.outputs[0]] = node
+    nodes: list[Node] = []
+
+    def own(name: str) -> str:
+        """The name of a fresh copy of a filling; any other name as it is."""
+        if name not in fillings:
+            return name
+        filling = fillings[name]
+        inputs = tuple(own(n) for n in filling.inputs)
+        copy = f"{name}/{len(nodes)}"
+        nodes.append(Node(filling.name, inputs, (copy,), filling.arguments))
+        values[copy] = values[name]
+        return copy
+
+    for node in graph.nodes:
+        if node.outputs[0] not in fillings:
+            inputs = tuple(own(name) for name in node.inputs)
+            nodes.append(Node(node.name, inputs, node.outputs, node.arguments))
+    return Graph(tuple(nodes), graph.inputs, graph.constants, graph.outputs, values)
