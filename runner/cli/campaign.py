@@ -49,21 +49,33 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
 @FORMAT
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run.")
 @click.option("--show-resolved", is_flag=True, help="Print the resolved spec with where each value came from.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE.json", help="Save it for `lorarun apply FILE.json`."
+)
 def plan(
-    spec: Path, overrides: tuple[str, ...], output_format: str, detailed_exitcode: bool, show_resolved: bool
+    spec: Path,
+    overrides: tuple[str, ...],
+    output_format: str,
+    detailed_exitcode: bool,
+    show_resolved: bool,
+    out: Path | None,
 ) -> int:
     """Show the steps SPEC leads to, in order: cached, or to be run and why.
 
-    Nothing is run and nothing is written but a cache of digests.
+    Nothing is run and nothing is written but a cache of digests, and FILE.json where it is asked for.
     """
     from runner.cli.plan_text import plan_json, plan_text
     from runner.run.campaign import Options, plan_campaign
+    from runner.run.saved import saved_plan, write_plan
 
     root = find_root(spec)
     if show_resolved:
         click.echo(resolved_text(load_spec(spec, root, overrides=overrides)), nl=False)
         return int(ExitCode.SUCCESS)
-    planned = plan_campaign(load_checked(spec, root, overrides), root, Options())
+    loaded = load_checked(spec, root, overrides)
+    planned = plan_campaign(loaded, root, Options())
+    if out is not None:
+        write_plan(out, saved_plan(loaded, planned.plan, planned.survey.known))
     if output_format == "json":
         click.echo(json.dumps(plan_json(planned.plan), ensure_ascii=False, indent=1))
     else:
@@ -102,15 +114,21 @@ def apply(
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
 
+    SPEC may be a plan that `lorarun plan --out FILE.json` saved; it is refused when anything changed since.
+
     The exit code is the verdict: 0 PASS, 6 FAIL, 7 INCONCLUSIVE, 5 a step failed. Ctrl-C once saves the running
     step's state; the same command goes on from there.
     """
     from runner.cli import progress
     from runner.run.campaign import Options, apply_campaign
+    from runner.run.saved import read_plan
 
-    root = find_root(spec)
-    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked)
-    loaded = load_checked(spec, root, overrides)
+    saved = read_plan(spec) if spec.suffix == ".json" else None
+    root = find_root(None if saved else spec)
+    if saved and (overrides or force):
+        raise UsageError("a saved plan is applied as it is", help="leave out --set and --force, or plan again")
+    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved)
+    loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
     view = progress.choose(output_format)
     try:
         outcome = apply_campaign(loaded, root, options, view)

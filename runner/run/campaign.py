@@ -17,6 +17,7 @@ from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
 from runner.run.loop import Loop
+from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
 from runner.spec.model import Spec
@@ -31,6 +32,7 @@ class Options:
     lock_timeout_seconds: float = 0.0
     repair: bool = False
     locked: bool = False  # inputs have to be those of the lock
+    saved: SavedPlan | None = None  # the plan has to be this one still
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         if options.repair and repair(planned.survey):
             planned = plan_campaign(spec, root, options)
         need_models(planned.survey, root)
+        if options.saved:
+            hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known))
         if options.locked:
             hold_to_lock(spec, root, planned.survey)
         if options.environment_change == "ask":
