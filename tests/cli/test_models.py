@@ -31,7 +31,11 @@ datasets:
     prompt: "{q}"
     reference: a
 tunes:
-  t: {model: here, dataset: rows, lora: {rank: 2, alpha: 4}, train: {epochs: 1}}
+  t:
+    model: here
+    dataset: rows
+    lora: {rank: 2, alpha: 4, target_modules: [q_proj, o_proj]}
+    train: {epochs: 1, micro_batch: 1, grad_checkpoint: false}
 evaluations:
   e: {subject: t, dataset: rows, split: test, metrics: [exact_match]}
 acceptance:
@@ -97,7 +101,9 @@ def test_no_lock_is_a_difference(project: Path) -> None:
     assert not (project / "specs" / "tiny.lock").exists()
 
 
-def test_choices_of_a_run_stay_in_the_lock_while_their_tune_does(project: Path) -> None:
+def test_choices_of_a_run_stay_in_the_lock_while_their_tune_leaves_them_open(project: Path) -> None:
+    path = project / "specs" / "tiny.yaml"
+    path.write_text(SPEC.replace(", micro_batch: 1, grad_checkpoint: false", ""), encoding="utf-8")
     main(["lock", "specs/tiny.yaml"])
     path = project / "specs" / "tiny.lock"
     locked = read_lock(path)
@@ -174,10 +180,10 @@ def surveyed(project: Path) -> tuple[Spec, Survey]:
 
 def test_a_run_writes_the_lock_once_and_not_for_another_environment(project: Path) -> None:
     spec, found = surveyed(project)
-    assert keep_lock(spec, project, found)
-    assert not keep_lock(spec, project, found)
+    assert keep_lock(spec, project, found, {})
+    assert not keep_lock(spec, project, found, {})
     found.known.environment["mlx"] = "9.9"
-    assert not keep_lock(spec, project, found)
+    assert not keep_lock(spec, project, found, {})
     hold_to_lock(spec, project, found)
 
 
