@@ -1,7 +1,7 @@
 """The memory forecast held against MLX's own peak, on real runs of the engines' own loop and decoder.
 
 Each case is forecast from its config alone and then run with made-up weights; the measured figure is
-mx.get_peak_memory(). Cases: 25 fixed ones and 24 drawn at random (another seed, other cases), text and images,
+mx.get_peak_memory(). Cases: 24 fixed ones and 24 drawn at random (another seed, other cases), text and images,
 tuning and answering. Run `python benchmarks/memory.py`; it ends with 1 where docs/memory.md's bounds are missed.
 """
 
