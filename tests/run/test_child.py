@@ -10,6 +10,8 @@ def test_a_worker_inherits_no_secret(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "t0ps3cret")
     worker = Worker(environment={"OPENBLAS_NUM_THREADS": "1"}, log=tmp_path / "log")
     try:
+        assert worker.process.stdout is not None
+        assert "ready" in worker.process.stdout.readline()  # the program has taken the place of the forked one
         inherited = Path(f"/proc/{worker.pid}/environ").read_bytes()
     finally:
         worker.close()
