@@ -57,12 +57,12 @@ def _worse(value: float, than: float, direction: str) -> bool:
 
 
 def memory_quantities(steps: Sequence[StepRecord]) -> dict[str, Quantity]:
-    """The greatest peak of any step, how often the sampler was held up, and the greatest relative forecast error."""
+    """The greatest peak of any step, the sampler's gaps, and by what share of it a peak passed its forecast."""
     peaks = [_number(s.memory, "peak_bytes") for s in steps]
     known = [p for p in peaks if p is not None]
     gaps = sum(_number(s.memory, "gaps") or 0 for s in steps)
     errors = [
-        abs(forecast - real) / real
+        max(0.0, real - forecast) / real  # a forecast is of rows at their bound: only a peak above it is an error
         for s in steps
         if (forecast := _number(s.memory, "forecast_bytes")) is not None
         and (real := _number(s.memory, "mlx_peak_bytes"))
