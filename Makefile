@@ -45,6 +45,7 @@ bench-%: setup-dev
 	$(BIN)/python benchmarks/$*.py
 
 real: setup ## the text half on a real pretrained model (about 30 minutes on 2 cores)
+	$(BIN)/python -m data.build_smollm2
 	$(BIN)/lorarun apply specs/smollm2.yaml
 
 clean: ## remove the environment and tool caches; artifacts/ and ssot/ stay
