@@ -120,6 +120,7 @@ def measured(case: Case) -> int:
     attention._mask.cache_clear()  # another case's masks would be counted
     gc.collect()
     mx.clear_cache()
+    resident = mx.get_active_memory()  # of whatever else this process holds
     engine = engine_from(config_of(case), dtype=dtype_of(case))
     reader = getattr(engine, "reader", None)
     grids = [tuple(grid) for grid in grids_of(case)]
@@ -129,7 +130,7 @@ def measured(case: Case) -> int:
     )
     peak = (run_tune if case.kind == "tune" else run_answers)(engine, case, rows)
     engine.close()
-    return peak
+    return peak - resident
 
 
 def run_tune(engine, case: Case, rows) -> int:
