@@ -8,9 +8,11 @@ import time
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 Event = dict[str, Any]
+TITLE_COLUMNS = 30
 
 
 class View(Protocol):
@@ -54,13 +56,13 @@ class Live:
         self._console = Console(stderr=True, highlight=False)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=2)),
+            BarColumn(bar_width=12),
+            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True, min_width=5)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
+            TextColumn("left", table_column=Column(no_wrap=True, min_width=4)),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=3)),
+            expand=True,
             console=self._console,
             transient=True,
         )
@@ -74,7 +76,7 @@ class Live:
             self._whole = self._progress.add_task("campaign", total=len(event["steps"]), note="")
         elif kind == "begin":
             self._drop()
-            self._step = self._progress.add_task(event["title"], total=None, note="")
+            self._step = self._progress.add_task(_short(event["title"]), total=None, note="")
         elif kind == "progress" and self._step is not None:
             self._progress.update(
                 self._step, completed=event.get("done", 0), total=event.get("total"), note=note_of(event)
@@ -94,6 +96,11 @@ class Live:
     def close(self) -> None:
         """Give the terminal back."""
         self._progress.stop()
+
+
+def _short(title: str) -> str:
+    """A title that leaves room for the bar and the time left on 80 columns."""
+    return title if len(title) <= TITLE_COLUMNS else title[: TITLE_COLUMNS - 1] + "…"
 
 
 def note_of(event: Event) -> str:
