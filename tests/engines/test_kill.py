@@ -36,7 +36,9 @@ for name, (folder, train, valid, root) in jobs.items():
     say("begin", name)
     result = engine.tune(request, out / (name + ".part"), on_event=lambda e: say(e["event"], e["done"]),
                          should_stop=lambda: False)
-    (out / name).write_text(result.adapter_digest)
+    # By rename: a kill between the opening and the writing of a file would leave an empty digest.
+    (out / (name + ".new")).write_text(result.adapter_digest)
+    (out / (name + ".new")).rename(out / name)
     say("end", name, result.resumed_from_update)
 """
 
