@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,6 +17,7 @@ from runner.report.templates import folder
 from tests.report.sample_campaign import sample_evidence, sample_record, store
 
 ROOT = Path(__file__).parents[2]
+WORKFLOWS = ("templates/ci/github/lorarun.yml", "templates/ci/github/lorarun-comment.yml")
 GATE = folder() / "ci" / "gate.sh"
 
 
@@ -114,9 +116,32 @@ def test_ci_files_are_valid_by_their_published_schemas(schema: str, path: Path) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "path", ["action.yml", "templates/ci/github/lorarun.yml", "templates/ci/github/lorarun-comment.yml"]
-)
+def lint(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    """A linter that `pip install .[dev]` puts beside Python."""
+    name, *arguments = command
+    program = Path(sys.executable).parent / name
+    return subprocess.run([program, *arguments], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its package has a binary for Linux only")
+def test_actionlint_finds_nothing_in_the_workflows() -> None:
+    done = lint("actionlint", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_zizmor_finds_nothing_in_action_and_workflows() -> None:
+    done = lint("zizmor", "--offline", "--no-progress", "--persona=pedantic", "action.yml", *WORKFLOWS)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", ["action.yml", *WORKFLOWS, "docs/ci.md"])
+def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(path: str) -> None:
+    used = re.findall(r"uses: (?!\./)(.+)", (ROOT / path).read_text(encoding="utf-8"))
+    assert used
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", use) for use in used), used
+
+
+@pytest.mark.parametrize("path", ["action.yml", *WORKFLOWS])
 def test_no_expression_is_pasted_into_a_script(path: str) -> None:
     document = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
     jobs = [document["runs"]] if "runs" in document else list(document["jobs"].values())
@@ -129,7 +154,8 @@ def test_workflows_ask_for_no_more_rights_than_they_need() -> None:
     gate_file = yaml.safe_load((folder() / "ci" / "github" / "lorarun.yml").read_text(encoding="utf-8"))
     comment = yaml.safe_load((folder() / "ci" / "github" / "lorarun-comment.yml").read_text(encoding="utf-8"))
     assert gate_file["permissions"] == {"contents": "read"}
-    assert comment["permissions"] == {"actions": "read", "pull-requests": "write"}
+    assert comment["permissions"] == {}
+    assert comment["jobs"]["comment"]["permissions"] == {"actions": "read", "pull-requests": "write"}
     assert "checkout" not in str(comment["jobs"])
 
 
