@@ -14,7 +14,6 @@ from mlx.utils import tree_flatten
 from runner.canonical import PREFIX, digest_value
 from runner.engines import mlx_vlm_api as api
 from runner.engines.backend import prepare
-from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
 from runner.engines.decoding import Decoder
 from runner.engines.digest import digest_arrays
 from runner.engines.engine import ChosenPath, MlxEngine, turned_off
@@ -23,7 +22,9 @@ from runner.engines.images_qwen3_vl import QwenDecoder, QwenReader
 from runner.engines.lora import Attached
 from runner.engines.plain import PlainImages
 from runner.engines.protocol import GenerateRequest, TuneRequest
+from runner.engines.reading import Counter, ImageReading
 from runner.engines.rows import Prompt, Row
+from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import FOLDER, FeatureStore
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
 from runner.machine.environment import environment_class
@@ -48,7 +49,9 @@ class ImageEngine(MlxEngine):
         self.refusal = can_walk(self.model, self.config)
         self.reader: PlainReader | QwenReader = self.plain_reader()
         if not self.refusal:
-            self.reader = QwenReader(self.model, self.processor, self.config, lambda: self.features)
+            tower = Tower(self.model.vision_tower)
+            self.reader = QwenReader(tower, self.processor, self.config, lambda: self.features)
+        self.reading = ImageReading(lambda: self.reader, self.tokenizer, self.end_tokens)
 
     def plain_reader(self) -> PlainReader:
         """Prompts by the family's own processor."""
@@ -67,17 +70,10 @@ class ImageEngine(MlxEngine):
         return digest_value(parts).removeprefix(PREFIX)[:16]
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
-        asked = self.reader.prompt(messages_of(sample.system, sample.prompt), sample.images, root, ask=True)
-        empty = self.reader.prompt(messages_of(sample.system, ""), sample.images, root, ask=True)
-        return replace(asked, fixed=free_from(asked.tokens, empty.tokens))
+        return self.reading.prompt(sample, root)
 
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
-        messages = messages_of(sample.system, sample.prompt, sample.reference)
-        whole = self.reader.prompt(messages, sample.images, root, ask=False)
-        if (answer := answer_after(prompt.tokens, whole.tokens, self.end_tokens)) is not None:
-            return answer
-        end = end_of_turn(self.tokenizer.eos_token_id, self.end_tokens)
-        return [*self.tokenizer.encode(sample.reference, add_special_tokens=False), end]
+        return self.reading.answer(sample, prompt, root)
 
     def text(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens)))
@@ -122,3 +118,12 @@ class ImageEngine(MlxEngine):
         if isinstance(self.reader, PlainReader):
             return PlainDecoder(self.model, self.reader)
         return QwenDecoder(self.model, self.reader)
+
+
+def image_reader(checkpoint: Path) -> Counter:
+    """The reader of an image model's checkpoint folder, which has been vetted: no tower, no weights."""
+    model, processor, config = api.load_reading(checkpoint)
+    reader: PlainReader | QwenReader = PlainReader(processor, config)
+    if not can_walk(model, config):
+        reader = QwenReader(None, processor, config, FeatureStore)
+    return Counter(ImageReading(lambda: reader, api.tokenizer_of(processor), api.end_tokens(model, processor)))

@@ -25,13 +25,13 @@ class QwenReader:
     """Prompts of Qwen3-VL: the processor's own text, with as many image tokens as the image's grid asks for."""
 
     def __init__(
-        self, model: nn.Module, processor: Any, config: dict[str, Any], store: Callable[[], FeatureStore]
+        self, tower: Tower | None, processor: Any, config: dict[str, Any], store: Callable[[], FeatureStore]
     ) -> None:
-        self._model = model
+        """Without a tower it reads, but looks at nothing."""
         self._processor = processor
         self._config = config
         self._store = store
-        self._tower = Tower(model.vision_tower)
+        self._tower = tower
         self._paths: dict[str, Path] = {}
         self._grids: dict[str, Grid] = {}
         self.image_token = int(processor.image_token_id)
@@ -80,10 +80,12 @@ class QwenReader:
 
     def _grid(self, digest: str) -> Grid:
         if digest not in self._grids:
-            self._grids[digest] = self.features(digest).grid
+            cut = api.pixels(self._processor, api.open_image(self._paths[digest])) if self._tower is None else None
+            self._grids[digest] = cut[1] if cut else self.features(digest).grid
         return self._grids[digest]
 
     def _compute(self, path: Path) -> Features:
+        assert self._tower is not None, "a reader without a tower looks at nothing"
         pixels, grid = api.pixels(self._processor, api.open_image(path))
         return self._tower.features(pixels, grid)
 

@@ -13,7 +13,7 @@ from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache, make_prompt_cache
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
-from mlx_lm.utils import dequantize_model, load_model, load_tokenizer
+from mlx_lm.utils import dequantize_model, load_config, load_model, load_tokenizer
 
 from runner.engines.lora import Attached, finish_attachment, select_targets
 from runner.errors import InvalidError
@@ -30,10 +30,26 @@ def load(folder: Path) -> tuple[nn.Module, Any, dict[str, Any]]:
     """
     try:
         model, config = load_model(folder, lazy=True, trust_remote_code=False)
-        tokenizer = load_tokenizer(folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id"))
+        tokenizer = _tokenizer(folder, config)
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError) as error:
         raise InvalidError(f"`{folder}` cannot be loaded by mlx-lm: {error}") from error
     return model, tokenizer, config
+
+
+def load_reading(folder: Path) -> Any:
+    """The tokenizer that `load` gives, without the model.
+
+    Raises:
+        InvalidError: mlx-lm cannot load it.
+    """
+    try:
+        return _tokenizer(folder, load_config(folder))
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError) as error:
+        raise InvalidError(f"the tokenizer in `{folder}` cannot be loaded by mlx-lm: {error}") from error
+
+
+def _tokenizer(folder: Path, config: dict[str, Any]) -> Any:
+    return load_tokenizer(folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id"))
 
 
 def skeleton(config: dict[str, Any]) -> nn.Module:

@@ -51,13 +51,34 @@ def load(folder: Path) -> tuple[nn.Module, Any, dict[str, Any]]:
         if config.get("model_file"):
             raise ValueError("its config names a Python file to run")
         model = load_model(folder, lazy=True)
-        image_processor = load_image_processor(folder)
-        processor = load_processor(folder, True, eos_token_ids=getattr(model.config, "eos_token_id", None))
-        if image_processor is not None:
-            processor.image_processor = image_processor
+        processor = _processor(folder, model)
     except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError, ImportError) as error:
         raise InvalidError(f"`{folder}` cannot be loaded by mlx-vlm: {error}") from error
     return model, processor, config
+
+
+def load_reading(folder: Path) -> tuple[nn.Module, Any, dict[str, Any]]:
+    """What `load` gives, without the weights: the model is its architecture alone, its weights lazy and made up.
+
+    Raises:
+        InvalidError: mlx-vlm cannot load it.
+    """
+    set_verbosity_error()
+    try:
+        config = load_config(folder)
+        model = skeleton(config)
+        processor = _processor(folder, model)
+    except (ValueError, KeyError, TypeError, OSError, RuntimeError, AttributeError, ImportError) as error:
+        raise InvalidError(f"the processor in `{folder}` cannot be loaded by mlx-vlm: {error}") from error
+    return model, processor, config
+
+
+def _processor(folder: Path, model: nn.Module) -> Any:
+    image_processor = load_image_processor(folder)
+    processor = load_processor(folder, True, eos_token_ids=getattr(model.config, "eos_token_id", None))
+    if image_processor is not None:
+        processor.image_processor = image_processor
+    return processor
 
 
 def skeleton(config: dict[str, Any]) -> nn.Module:

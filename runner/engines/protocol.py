@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from runner.samples.lengths import RowLength
 from runner.samples.sample import Completion, Sample
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
@@ -121,3 +122,17 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model's memory."""
+
+
+class Reader(Protocol):
+    """A model's tokenizer and processor, without its weights."""
+
+    def lengths(
+        self, samples: Sequence[Sample], root: Path, *, on_event: OnEvent, should_stop: ShouldStop
+    ) -> tuple[RowLength, ...]:
+        """The tokens of each sample's prompt and answer, as training and answering read them.
+
+        Raises:
+            InvalidError: a sample cannot be read.
+            InterruptedRunError: `should_stop` said so.
+        """

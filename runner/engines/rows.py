@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.errors import Diagnostic, InvalidError
+from runner.samples.lengths import RowLength, tokens_to_cut, too_long
 from runner.samples.sample import Sample
 
 MIN_PREFIX = 16  # tokens; a shorter shared beginning is not worth keeping apart
@@ -43,6 +44,12 @@ class Row:
         """Tokens that are read: the last one is only a target."""
         return len(self.tokens) - 1
 
+    def measured(self) -> RowLength:
+        """The row's lengths alone."""
+        prompt = self.prompt
+        size = len(prompt.tokens)
+        return RowLength(self.id, self.source, size, len(self.tokens) - size, prompt.fixed, prompt.grids)
+
 
 def common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     """The longest beginning that all sequences share."""
@@ -70,33 +77,29 @@ def fit(rows: Sequence[Row], *, max_seq_length: int, truncate: str) -> tuple[Row
     fitted: list[Row] = []
     findings: list[Diagnostic] = []
     for row in rows:
+        measured = row.measured()
+        cut = tokens_to_cut(measured, max_seq_length=max_seq_length, truncate=truncate)
         if row.labels < 1:
-            findings.append(_finding(row, "E511", "has no supervised token", "give it an answer"))
-        elif len(row.tokens) <= max_seq_length:
-            fitted.append(row)
-        elif truncate == "prompt" and (short := _shortened(row, max_seq_length)):
-            fitted.append(short)
+            findings.append(_untrained(row))
+        elif cut is None:
+            findings.append(too_long(measured, max_seq_length))
         else:
-            message = f"has {len(row.tokens)} tokens, more than `max_seq_length: {max_seq_length}`"
-            remedy = f"set `max_seq_length: {len(row.tokens)}`, shorten the row, or set `truncate: prompt`"
-            findings.append(_finding(row, "E512", message, remedy))
+            fitted.append(_shortened(row, cut) if cut else row)
     if findings:
         raise InvalidError.of(findings)
     return tuple(fitted)
 
 
-def _finding(row: Row, code: str, message: str, remedy: str) -> Diagnostic:
+def _untrained(row: Row) -> Diagnostic:
     path, _, line = row.source.rpartition(":")
     place = (path, int(line)) if line.isdigit() else (row.source, 0)
-    return Diagnostic(code, f"row `{row.id}` {message}", path=place[0], line=place[1], help=remedy)
+    message = f"row `{row.id}` has no supervised token"
+    return Diagnostic("E511", message, path=place[0], line=place[1], help="give it an answer")
 
 
-def _shortened(row: Row, max_seq_length: int) -> Row | None:
-    """The row without as many tokens as needed, taken where the free part of the prompt begins."""
-    excess = len(row.tokens) - max_seq_length
+def _shortened(row: Row, excess: int) -> Row:
+    """The row without so many tokens, taken where the free part of the prompt begins."""
     fixed = row.prompt.fixed
-    if len(row.prompt.tokens) - fixed <= excess:
-        return None
     prompt = replace(row.prompt, tokens=row.prompt.tokens[:fixed] + row.prompt.tokens[fixed + excess :])
     tokens = row.tokens[:fixed] + row.tokens[fixed + excess :]
     return replace(row, prompt=prompt, tokens=tokens, first_label=max(1, row.first_label - excess))

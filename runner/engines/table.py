@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from runner.engines.device import activate_blas
-from runner.engines.protocol import Engine
+from runner.engines.protocol import Engine, Reader
 from runner.errors import InvalidError
 from runner.files import read_json
 from runner.models.vet import vet_checkpoint
 
 TEXT = "runner.engines.text:TextEngine"
 IMAGES = "runner.engines.images:ImageEngine"
+TEXT_READER = "runner.engines.reading:text_reader"
+IMAGE_READER = "runner.engines.images:image_reader"
 
 
 def open_engine(checkpoint: Path, *, family: str, dtype: str = "auto") -> Engine:
@@ -25,11 +28,30 @@ def open_engine(checkpoint: Path, *, family: str, dtype: str = "auto") -> Engine
     Raises:
         InvalidError: the folder holds what could run code or is no checkpoint, or the packages cannot load it.
     """
+    name = _checked(checkpoint, text=TEXT, images=IMAGES)
+    engine: Engine = _named(name)(checkpoint, family=family, dtype=dtype)
+    return engine
+
+
+def open_reader(checkpoint: Path) -> Reader:
+    """The tokenizer and processor in `checkpoint`; no weights are loaded.
+
+    Raises:
+        InvalidError: as `open_engine`.
+    """
+    reader: Reader = _named(_checked(checkpoint, text=TEXT_READER, images=IMAGE_READER))(checkpoint)
+    return reader
+
+
+def _checked(checkpoint: Path, *, text: str, images: str) -> str:
+    """The one of two names that fits the checkpoint, once its folder was found harmless and MLX is ready."""
     if findings := vet_checkpoint(checkpoint):
         raise InvalidError.of(findings)
     activate_blas()
     config = read_json(checkpoint / "config.json")
-    is_vision = isinstance(config, dict) and bool(config.get("vision_config"))
-    module, _, name = (IMAGES if is_vision else TEXT).partition(":")
-    engine: Engine = getattr(importlib.import_module(module), name)(checkpoint, family=family, dtype=dtype)
-    return engine
+    return images if isinstance(config, dict) and config.get("vision_config") else text
+
+
+def _named(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -11,12 +11,12 @@ from mlx import nn
 
 from runner.engines import mlx_lm_api as api
 from runner.engines.backend import prepare
-from runner.engines.chat import answer_after, end_of_turn, free_from, messages_of
 from runner.engines.decoding import MAX_BATCH, Decoder
 from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.lora import Attached
 from runner.engines.plain import PlainText
 from runner.engines.protocol import GenerateRequest, TuneRequest
+from runner.engines.reading import TextReading
 from runner.engines.rows import MIN_PREFIX, Prompt, Row, common_prefix
 from runner.engines.walk_llama import LlamaWalk, can_walk
 from runner.samples.sample import Sample
@@ -32,23 +32,13 @@ class TextEngine(MlxEngine):
         self.model, self.note = prepared.model, prepared.note
         self.family = family
         self.end_tokens = frozenset(int(t) for t in self.tokenizer.eos_token_ids)
+        self.reading = TextReading(self.tokenizer, self.end_tokens)
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
-        messages = messages_of(sample.system, sample.prompt)
-        if not api.has_template(self.tokenizer):
-            return Prompt(tuple(self.tokenizer.encode(f"{sample.system}{sample.prompt}")))
-        tokens = api.render(self.tokenizer, messages)
-        empty = api.render(self.tokenizer, messages_of(sample.system, ""))
-        return Prompt(tuple(tokens), fixed=free_from(tokens, empty))
+        return self.reading.prompt(sample, root)
 
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
-        end = end_of_turn(self.tokenizer.eos_token_id, self.end_tokens)
-        if api.has_template(self.tokenizer):
-            messages = messages_of(sample.system, sample.prompt, sample.reference)
-            whole = api.render_whole(self.tokenizer, messages)
-            if (answer := answer_after(prompt.tokens, whole, self.end_tokens)) is not None:
-                return answer
-        return [*self.tokenizer.encode(sample.reference, add_special_tokens=False), end]
+        return self.reading.answer(sample, prompt, root)
 
     def text(self, tokens: Sequence[int]) -> str:
         return str(self.tokenizer.decode(list(tokens)))

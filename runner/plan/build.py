@@ -12,7 +12,7 @@ from runner.metrics.table import METRICS
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
-from runner.plan.params import Choice, generate_params, prepare_params, tune_params
+from runner.plan.params import Choice, generate_params, lengths_params, prepare_params, tune_params
 from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
@@ -187,6 +187,7 @@ class _Builder:
             position = [s.id for s in stages].index(tune.stage)
             prompt = stages[position].prompt
             needs += self.stage_inputs(tune, stages[: position + 1], splits)
+        counted = self.lengths(tune, tuple(needs), prompt=prompt, images=position == 0)
         if tune.start_from:
             needs.append(Need("start_adapter", self.adapter(tune.start_from).id, ADAPTER))
         choice = self.choices.get(tune.id)
@@ -199,9 +200,24 @@ class _Builder:
                 sources=(Source("model", "checkpoint", tune.model),),
                 group=tune.model,
                 title=f"tune {tune.id}",
+                after=(counted.id,),
                 origins=(("tunes", tune.id), ("defaults", "tune"), ("models", tune.model)),
                 notes=choice.reasons if choice else (),
                 forecast_bytes=choice.forecast_bytes if choice else None,
+            )
+        )
+
+    def lengths(self, tune: TuneSpec, rows: tuple[Need, ...], *, prompt: str, images: bool) -> Step:
+        """The step that counts the tokens of the rows that `tune` will see; it loads no weights."""
+        return self.add(
+            Step(
+                id=f"lengths/{tune.id}",
+                kind="lengths",
+                params=lengths_params(tune, prompt=prompt, images=images),
+                needs=rows,
+                sources=(Source("model", "checkpoint", tune.model),),
+                title=f"count the tokens of {tune.id}'s rows",
+                origins=(("tunes", tune.id, "train"), ("defaults", "tune", "train"), ("models", tune.model)),
             )
         )
 

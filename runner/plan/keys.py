@@ -14,11 +14,16 @@ from runner.plan.model import Reason, Step
 from runner.spec.model import Key, Position
 
 # Raised when a change of the code makes a kind's outputs different for equal inputs.
-IMPLEMENTATION = {"prepare": 1, "tune": 1, "generate": 1, "score": 1, "select": 1, "rehearse": 1}
+IMPLEMENTATION = {"prepare": 1, "lengths": 1, "tune": 1, "generate": 1, "score": 1, "select": 1, "rehearse": 1}
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.
 SCORING_PACKAGES = ("rapidfuzz", "sacrebleu")
-ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {"prepare": ("pillow",), "score": SCORING_PACKAGES, "select": ()}
+ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {
+    "prepare": ("pillow",),
+    "lengths": ("mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow"),
+    "score": SCORING_PACKAGES,
+    "select": (),
+}
 
 
 @dataclass(frozen=True)

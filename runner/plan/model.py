@@ -29,13 +29,14 @@ class Step:
     """One unit of work. All that it reads of the spec is `params` (plain JSON data), so its key holds all of it."""
 
     id: str  # "tune/qwen-lora"
-    kind: str  # prepare | tune | generate | score | rehearse
+    kind: str  # prepare | lengths | tune | select | generate | score | rehearse
     params: dict[str, Any]
     needs: tuple[Need, ...] = ()
     sources: tuple[Source, ...] = ()
     group: str = ""  # the model whose process runs it; "" needs no model
     title: str = ""
     origins: tuple[tuple[str | int, ...], ...] = ()  # places in the spec that `params` were read from, nearest first
+    after: tuple[str, ...] = ()  # steps that have to be done first, although none of their outputs is read
     notes: tuple[str, ...] = ()  # why `params` are as they are, where the spec left it open; no part of the key
     forecast_bytes: int | None = None
 

@@ -15,7 +15,7 @@ def ordered(steps: tuple[Step, ...]) -> tuple[Step, ...]:
     done: dict[str, Step] = {}
     group = ""
     while left:
-        ready = [s for s in left.values() if all(n.step in done for n in s.needs)]
+        ready = [s for s in left.values() if all(parent in done for parent in (*(n.step for n in s.needs), *s.after))]
         if not ready:
             raise ValueError(f"steps depend on each other in a circle: {', '.join(left)}")
         step = next((s for s in ready if not s.group), None) or next((s for s in ready if s.group == group), ready[0])

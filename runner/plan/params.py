@@ -58,6 +58,16 @@ def tune_params(spec: Spec, tune: TuneSpec, *, prompt: str, images: bool, choice
     }
 
 
+def lengths_params(tune: TuneSpec, *, prompt: str, images: bool) -> dict[str, Any]:
+    """How a tuning's rows become tokens, and when one is too long."""
+    return {
+        "prompt": prompt,
+        "images": images,
+        "max_seq_length": tune.train.max_seq_length,
+        "truncate": tune.train.truncate,
+    }
+
+
 def generate_params(
     spec: Spec,
     stage: StageSpec,

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import files
 from runner.acceptance.model import Verdict
 from runner.canonical import digest_file, digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
@@ -19,6 +18,7 @@ from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
 from runner.record.shape import build
 from runner.record.summary import summarise
+from runner.run.data_checks import data_checks
 from runner.run.gather import Gathered, Locate, gather
 from runner.run.loop import StepOutcome
 from runner.run.survey import Survey
@@ -166,8 +166,7 @@ def _data(spec: Spec, surveyed: Survey, manifests: dict[str, Manifest]) -> dict[
         if manifest:
             for split, rows in manifest.measures["rows"].items():
                 entry["splits"][split] = {"rows": rows, "digest": manifest.outputs[f"{split}.jsonl"].content}
-            place = surveyed.artifacts.place(manifest.key) / "findings.json"
-            entry["checks"] = files.read_json(place)
+            entry["checks"] = data_checks(dataset.id, spec, surveyed.artifacts, manifests)
         found[dataset.id] = entry
     return found
 

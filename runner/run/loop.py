@@ -25,7 +25,7 @@ from runner.steps.context import StepRequest
 from runner.store.artifacts import REPAIR, Artifacts, describe
 from runner.store.manifest import Manifest
 
-MODEL, LIGHT = "model", "light"
+MODEL, READER, LIGHT = "model", "reader", "light"
 EVENT_SECONDS = 0.2  # progress events of one step are passed on at most this often
 
 
@@ -113,7 +113,7 @@ class Loop:
         )
 
     def _execute(self, step: Step, key: str, parts: Components) -> Manifest:
-        watched = self._worker_for(step.group)
+        watched = self._worker_for(step)
         request = StepRequest(
             id=step.id,
             kind=step.kind,
@@ -180,12 +180,14 @@ class Loop:
             self.artifacts.verify(key)
             self._verified.add(key)
 
-    def _worker_for(self, group: str) -> Watched:
-        """The worker of a model, or the one for steps without a model, which stays beside it."""
-        role = MODEL if group else LIGHT
-        if role == MODEL and self._group != group:
-            self._close(MODEL)
-            self._group = group
+    def _worker_for(self, step: Step) -> Watched:
+        """The worker of a model; the one that reads with tokenizers, until a model comes; or the one beside them."""
+        role = MODEL if step.group else READER if step.kind == "lengths" else LIGHT
+        if role == MODEL:
+            self._close(READER)
+            if self._group != step.group:
+                self._close(MODEL)
+                self._group = step.group
         if role not in self._workers:
             environment = {**child_environment(find()), "PYTHONPATH": import_path()}
             limit = self.spec.limits.memory_bytes

@@ -23,7 +23,7 @@ from runner.steps.context import StepRequest, Surroundings
 from runner.steps.table import run_step
 
 if TYPE_CHECKING:
-    from runner.engines.protocol import Engine
+    from runner.engines.protocol import Engine, Reader
 
 PARENT_CHECK_SECONDS = 1.0
 NEARLY_FULL_BYTES = 16 * 10**6
@@ -50,6 +50,13 @@ class EngineKeeper:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+
+
+def open_reader(checkpoint: Path) -> Reader:
+    """A tokenizer without its model."""
+    from runner.engines import table
+
+    return table.open_reader(checkpoint)
 
 
 class Stop:
@@ -83,7 +90,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         answers.flush()
 
     stop, keeper = Stop(), EngineKeeper()
-    around = Surroundings(open_engine=keeper.open, on_event=emit, should_stop=stop)
+    around = Surroundings(open_engine=keeper.open, on_event=emit, should_stop=stop, open_reader=open_reader)
     emit({"event": "ready", "pid": os.getpid()})
     for line in requests:
         emit(answer(json.loads(line), around))

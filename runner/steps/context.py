@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.engines.protocol import Engine, OnEvent, ShouldStop
+from runner.engines.protocol import Engine, OnEvent, Reader, ShouldStop
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,4 @@ class Surroundings:
     open_engine: Callable[[Path, str, str], Engine]  # checkpoint folder, family, dtype
     on_event: OnEvent
     should_stop: ShouldStop
+    open_reader: Callable[[Path], Reader]  # checkpoint folder; tokenizer and processor, no weights

@@ -8,6 +8,7 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 
 STEPS = {
     "prepare": "runner.steps.prepare",
+    "lengths": "runner.steps.lengths",
     "tune": "runner.steps.tune",
     "generate": "runner.steps.generate",
     "score": "runner.steps.score",

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from runner.canonical import digest_value, plain
 from runner.engines.protocol import TuneRequest
 from runner.files import read_json, write_json
-from runner.samples.io import read_completions, read_samples
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
-from runner.steps.prompts import stage_samples
+from runner.steps.rows import rows_of
 
 CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
 ADAPTER, HISTORY = "adapters.safetensors", "history.json"
@@ -66,14 +65,4 @@ def _untimed(row: dict[str, float]) -> dict[str, float]:
 
 
 def _split(request: StepRequest, split: str) -> tuple[Sample, ...]:
-    """The rows of a split with the prompts that this tuning sees; none where the data set has no such split."""
-    if split not in request.inputs:
-        return ()
-    role = f"{split}."
-    upstream = {
-        name.removeprefix(role): read_completions(path)
-        for name, path in request.inputs.items()
-        if name.startswith(role)
-    }
-    samples = read_samples(request.inputs[split])
-    return stage_samples(samples, request.params["prompt"], upstream, images=request.params["images"])
+    return rows_of(split, request.inputs, prompt=request.params["prompt"], images=request.params["images"])

@@ -127,3 +127,14 @@ def test_no_variant_of_a_sweep_meets_the_test_split(swept: Spec) -> None:
         if "@" in step.id:
             assert ".test" not in step.id
             assert not any(n.file.startswith("test.") for n in step.needs)
+
+
+def test_the_tokens_of_all_rows_that_are_known_are_counted_before_any_model_is_loaded(spec: Spec) -> None:
+    built = build_steps(spec)
+    kinds = [s.kind for s in built]
+    first = next(i for i, s in enumerate(built) if s.group)
+    assert kinds[:first].count("lengths") == 2
+    ids = [s.id for s in built]
+    assert ids.index("lengths/chain-lora") < ids.index("tune/chain-lora")
+    counted, tuned = steps(spec)["lengths/chain-lora"], steps(spec)["tune/chain-lora"]
+    assert needs(counted) == {role: step for role, step in needs(tuned).items() if role != "start_adapter"}

@@ -124,3 +124,25 @@ def test_too_little_disk_is_said_before_a_step_begins(fresh: Path) -> None:
     assert done.returncode == ExitCode.RESOURCE
     assert "`limits.disk` is 1 MB" in done.stderr
     assert not (fresh / "artifacts" / "prepare").exists()
+
+
+def test_answers_that_would_be_cut_are_named_before_any_weights_are_loaded(fresh):
+    mini.edit(fresh, "max_seq_length: 128", "max_seq_length: 32")
+    done = mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    assert done.returncode == 3
+    assert "error[E512]" in done.stderr
+    assert "data/demo/train.jsonl:" in done.stderr
+    begun = [e["step"] for e in mini.events(fresh) if e["event"] == "begin"]
+    assert begun == ["prepare/reports", "lengths/llama-lora"]
+
+
+def test_the_record_tells_how_long_the_rows_are_and_which_prompts_are_cut(fresh):
+    mini.edit(fresh, "max_seq_length: 128", "truncate: prompt, max_seq_length: 32")
+    mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    [path] = (fresh / "ssot/records").iterdir()
+    checks = json.loads(path.read_text())["data"]["reports"]["checks"]
+    report = checks["report"]["lengths"]["llama-lora"]["train"]
+    assert report["rows"] == 24
+    assert report["row_tokens"]["most"] == report["longest"][0]["tokens"] == 33
+    assert report["prompts_cut"] == 24
+    assert [f["code"] for f in checks["findings"]].count("W512") == 20  # and the last says how many more

@@ -1,0 +1,37 @@
+"""What was found in a data set before any weights were loaded: by `prepare`, and by the steps that count its tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner import files
+from runner.spec.model import Spec
+from runner.store.artifacts import Artifacts
+from runner.store.manifest import Manifest
+
+FILE = "findings.json"
+
+
+def data_checks(dataset: str, spec: Spec, artifacts: Artifacts, manifests: Mapping[str, Manifest]) -> dict[str, Any]:
+    """{"report", "findings"} of a data set that was prepared; `report.lengths` is by tune.
+
+    Args:
+        manifests: of the finished steps, by step id.
+    """
+
+    def read(manifest: Manifest) -> dict[str, Any]:
+        found: dict[str, Any] = files.read_json(artifacts.place(manifest.key) / FILE)
+        return found
+
+    checks = read(manifests[f"prepare/{dataset}"])
+    lengths: dict[str, Any] = {}
+    for step, manifest in sorted(manifests.items()):
+        kind, _, tune = step.partition("/")
+        if kind == "lengths" and spec.tunes[tune.partition("@")[0]].dataset == dataset:
+            counted = read(manifest)
+            lengths[tune] = counted["report"]
+            # the variants of a sweep read the same rows
+            checks["findings"] += [f for f in counted["findings"] if f not in checks["findings"]]
+    checks["report"] |= {"lengths": lengths} if lengths else {}
+    return checks
