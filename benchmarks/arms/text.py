@@ -36,6 +36,7 @@ from runner.engines.protocol import TuneRequest  # noqa: E402
 from runner.engines.rows import Prompt, Row  # noqa: E402
 from runner.engines.step import Step  # noqa: E402
 from runner.engines.walk_llama import LlamaWalk  # noqa: E402
+from runner.plan.paths import decide, resolved  # noqa: E402
 from runner.spec.model import LoraSpec, TrainSpec  # noqa: E402
 
 BATCH = 4
@@ -130,6 +131,7 @@ def ours(model, start, rows, dropout, layers, epochs) -> list[float]:
     spec = TrainSpec(
         learning_rate=2e-5, bias_correction=False, clip_norm=None, epochs=epochs, batch_size=BATCH, save_every=10**9
     )
+    spec = resolved(spec, decide(lora, spec, {"model_type": "llama", "num_hidden_layers": 4}, micro_batch=BATCH))
     out = Path(sys.argv[3]).parent
     request = TuneRequest((), (), lora, spec, 1, "bench", out, out / "checkpoint", BATCH, False)
     attached = mlx_lm_api.attach(model, lora, seed=1, stream="bench")

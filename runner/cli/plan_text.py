@@ -28,6 +28,7 @@ def _step(planned: PlannedStep, width: int) -> list[str]:
     if planned.step.kind == "tune" and planned.action != "cached":
         lines.append(f"     {tuning(planned.step.params)}")
         lines += [f"     memory: {note}" for note in planned.step.notes]
+        lines += [f"     path: {name} {said}" for name, said in planned.step.paths]
     if planned.action == "run":
         for reason in planned.reasons:
             place = f" ({reason.location})" if reason.location else ""
@@ -71,6 +72,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "key": s.key or None,
                 "notes": list(s.step.notes),
                 "forecast_bytes": s.step.forecast_bytes,
+                "paths": dict(s.step.paths),
                 "needs": sorted({n.step for n in s.step.needs}),
                 "reasons": [{"code": r.code, "text": r.text, "location": r.location or None} for r in s.reasons],
             }

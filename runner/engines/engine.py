@@ -262,8 +262,8 @@ def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
 
 
 def turned_off(spec: TrainSpec) -> str:
-    """Why the packed path is not taken although the model could; empty where it is."""
-    return "" if spec.pack else "`pack: false`"
+    """Why the packed path is not taken although the model could be walked; empty where it is."""
+    return "" if spec.pack else "not in the plan"
 
 
 def _subset(jobs: Sequence[Job], count: int, request: GenerateRequest) -> list[Job]:

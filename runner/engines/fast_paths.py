@@ -1,4 +1,4 @@
-"""Which fast paths a tuning takes, and why the others are off. Pure: decided from the request and the rows alone."""
+"""What the rows decide of a tuning's fast paths: those that the plan left on (runner.plan.paths). Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from runner.engines.protocol import TuneRequest
 from runner.engines.rows import MIN_PREFIX, Row, common_prefix
 
 FROZEN_LIMIT_BYTES = 10**9
+OFF = "off: not in the plan"
 
 
 @dataclass(frozen=True)
@@ -20,18 +21,9 @@ class Choice:
 
 
 def shared_prefix(request: TuneRequest, rows: Sequence[Row], image_token: int | None = None) -> Choice:
-    """How many leading tokens of all rows are computed once a micro-batch.
-
-    By itself only where it is exact: with dropout, rows that share a prefix share its mask, which is another random
-    run. No label and no image lies in the prefix.
-    """
-    asked = request.train_spec.share_prefix
-    if asked is False:
-        return Choice(0, "off: `share_prefix: false`")
-    if asked is None and request.lora.dropout > 0:
-        return Choice(0, "off: dropout reaches the prefix")
-    if request.micro_batch == 1:
-        return Choice(0, "off: a micro-batch is one row")
+    """How many leading tokens of all rows are computed once a micro-batch. No label and no image lies in them."""
+    if not request.train_spec.share_prefix:
+        return Choice(0, OFF)
     common = common_prefix([row.tokens[: row.first_label - 1] for row in rows])
     length = common.index(image_token) if image_token is not None and image_token in common else len(common)
     if length < MIN_PREFIX:
@@ -41,14 +33,9 @@ def shared_prefix(request: TuneRequest, rows: Sequence[Row], image_token: int | 
 
 def frozen_layers(request: TuneRequest, rows: Sequence[Row], *, layers: int, width: int, item_bytes: int) -> Choice:
     """How many of the lowest blocks are computed once a row, because no adapter touches them."""
-    asked, spec = request.train_spec.cache_frozen_layers, request.train_spec
+    if not request.train_spec.cache_frozen_layers:
+        return Choice(0, OFF)
     lower = layers - (request.lora.num_layers or layers)
-    if asked is False:
-        return Choice(0, "off: `cache_frozen_layers: false`")
-    if lower == 0 or request.lora.vision:
-        return Choice(0, "off: adapters reach the first layer")
-    if asked is None and spec.epochs <= 1:
-        return Choice(0, "off: every row is seen once")
     needed = sum(row.length for row in rows) * width * item_bytes
     if needed > FROZEN_LIMIT_BYTES:
         return Choice(0, f"off: {needed / 1e9:.1f} GB would be kept, the limit is {FROZEN_LIMIT_BYTES / 1e9:.1f} GB")

@@ -112,7 +112,7 @@ class ImageEngine(MlxEngine):
         cached = request.train_spec.cache_vision
         walk = QwenWalk(reader.look if cached else reader.look_again, reader.image_token, reader.merge)
         chosen = self.packed(request, rows, walk, reader.image_token)
-        return replace(chosen, taken=chosen.taken | {"cache_vision": "on" if cached else "off: `cache_vision: false`"})
+        return replace(chosen, taken=chosen.taken | {"cache_vision": "on" if cached else "off: not in the plan"})
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):

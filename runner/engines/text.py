@@ -53,7 +53,7 @@ class TextEngine(MlxEngine):
         return api.layers(self.model)
 
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
-        if refusal := turned_off(request.train_spec) or can_walk(self.model, self.config):
+        if refusal := can_walk(self.model, self.config) or turned_off(request.train_spec):
             return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
         return self.packed(request, rows, LlamaWalk())
 

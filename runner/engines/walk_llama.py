@@ -12,6 +12,7 @@ from runner.engines.backend import on_cpu
 from runner.engines.packed import Layout, Places, Rotate, attend, run_blocks, turned
 from runner.engines.rows import Row
 from runner.engines.step import Batch
+from runner.models.walks import unwalked
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,4 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
     """Why this model cannot be walked; empty where it can."""
     if config.get("model_type") != "llama":
         return f"no fast path for `{config.get('model_type')}`"
-    if any(layer.use_sliding for layer in model.layers):
-        return "it has sliding-window layers"
-    return ""
+    return unwalked(config)

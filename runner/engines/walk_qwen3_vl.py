@@ -14,6 +14,7 @@ from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.engines.tower_qwen3_vl import can_walk_tower
 from runner.engines.vision import Features, Grid
+from runner.models.walks import unwalked
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,7 @@ def can_walk(model: nn.Module, config: dict[str, object]) -> str:
         return f"no fast path for `{config.get('model_type')}`"
     if not can_walk_tower(model.vision_tower):
         return "its patch embedding is packed"
-    levels = len(model.vision_tower.deepstack_visual_indexes)
-    if levels >= len(model.language_model.layers):
-        return "DeepStack reaches its last layer"
-    return ""
+    return unwalked(config)
 
 
 def _placed(base: mx.array, where: mx.array, parts: list[mx.array]) -> mx.array:

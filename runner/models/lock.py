@@ -37,7 +37,8 @@ class LockedTune:
     micro_batch: int
     grad_checkpoint: bool
     reason: str = ""
-    paths_taken: dict[str, str] = field(default_factory=dict)
+    paths_taken: dict[str, str] = field(default_factory=dict)  # fast path → "on" or "off: …", as planned
+    pins: dict[str, str] = field(default_factory=dict)  # the same as measured on this model: they hold from then on
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,17 @@ def compare(locked: Lock, found: Lock) -> tuple[Difference, ...]:
     return tuple(
         Difference(name, old.get(name), new.get(name))
         for name in sorted(old | new)
-        if old.get(name) != new.get(name) and "" not in (old.get(name), new.get(name)) and not name.endswith(".reason")
+        if _meaning(name, old) != _meaning(name, new)
+        and "" not in (old.get(name), new.get(name))
+        and not name.endswith(".reason")
     )
+
+
+def _meaning(name: str, values: dict[str, str]) -> str | None:
+    """What counts of a value: of a fast path that it is on or off, not why."""
+    value = values.get(name)
+    is_path = ".paths_taken." in name or ".pins." in name
+    return value.partition(":")[0] if value is not None and is_path else value
 
 
 def _section(value: dict[str, Any], name: str, path: Path) -> dict[str, Any]:

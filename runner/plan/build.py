@@ -12,7 +12,8 @@ from runner.metrics.table import METRICS
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
-from runner.plan.params import Choice, generate_params, lengths_params, prepare_params, tune_params
+from runner.plan.params import Choice, chosen, generate_params, lengths_params, prepare_params, tune_params
+from runner.plan.paths import decide
 from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
@@ -21,12 +22,19 @@ COMPLETIONS, ADAPTER, SCORES = "completions.jsonl", "adapters.safetensors", "sco
 REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
 
 
-def build_steps(spec: Spec, *, choices: Mapping[str, Choice] | None = None) -> tuple[Step, ...]:
+def build_steps(
+    spec: Spec,
+    *,
+    choices: Mapping[str, Choice] | None = None,
+    configs: Mapping[str, Mapping[str, Any]] | None = None,
+    pins: Mapping[str, Mapping[str, str]] | None = None,
+) -> tuple[Step, ...]:
     """All steps of a campaign in the order they run: parents first, steps of one model together.
 
-    `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun.
+    `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun, `configs` the models'
+    config.json by id, `pins` the fast paths that the lock settles by tune (see `plan.paths.decide`).
     """
-    builder = _Builder(spec, dict(choices or {}))
+    builder = _Builder(spec, choices or {}, configs or {}, pins or {})
     for tune in spec.tunes:
         builder.adapter(tune)
     for evaluation in spec.evaluations.values():
@@ -71,7 +79,9 @@ class _Answers:
 @dataclass
 class _Builder:
     spec: Spec
-    choices: dict[str, Choice]
+    choices: Mapping[str, Choice]
+    configs: Mapping[str, Mapping[str, Any]]
+    pins: Mapping[str, Mapping[str, str]]
     steps: dict[str, Step] = field(default_factory=dict)
 
     def add(self, step: Step) -> Step:
@@ -191,11 +201,14 @@ class _Builder:
         if tune.start_from:
             needs.append(Need("start_adapter", self.adapter(tune.start_from).id, ADAPTER))
         choice = self.choices.get(tune.id)
+        train = chosen(tune.train, choice)
+        config, pins = self.configs.get(tune.model), self.pins.get(tune.id)
+        paths = decide(tune.lora, train, config, micro_batch=train.micro_batch, pins=pins)
         return self.add(
             Step(
                 id=f"tune/{tune.id}",
                 kind="tune",
-                params=tune_params(self.spec, tune, prompt=prompt, images=position == 0, choice=choice),
+                params=tune_params(self.spec, tune, prompt=prompt, images=position == 0, train=train, paths=paths),
                 needs=tuple(needs),
                 sources=(Source("model", "checkpoint", tune.model),),
                 group=tune.model,
@@ -204,6 +217,7 @@ class _Builder:
                 origins=(("tunes", tune.id), ("defaults", "tune"), ("models", tune.model)),
                 notes=choice.reasons if choice else (),
                 forecast_bytes=choice.forecast_bytes if choice else None,
+                paths=tuple((path.name, path.said) for path in paths),
             )
         )
 

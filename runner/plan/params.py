@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.canonical import plain
+from runner.plan.paths import FastPath, resolved
 from runner.samples.render import placeholders
-from runner.spec.model import DatasetSpec, GenerateSpec, ModelSpec, Spec, StageSpec, TuneSpec
+from runner.spec.model import DatasetSpec, GenerateSpec, ModelSpec, Spec, StageSpec, TrainSpec, TuneSpec
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,24 @@ def _chain_columns(spec: Spec, dataset: str) -> set[str]:
     return names
 
 
-def tune_params(spec: Spec, tune: TuneSpec, *, prompt: str, images: bool, choice: Choice | None) -> dict[str, Any]:
-    """LoRA and training settings, with micro-batch and checkpointing as chosen where the spec says auto."""
-    train = plain(tune.train)
-    if tune.train.micro_batch is None:
-        train["micro_batch"] = choice.micro_batch if choice else tune.train.batch_size
-    if tune.train.grad_checkpoint is None:
-        train["grad_checkpoint"] = choice.grad_checkpoint if choice else False
+def chosen(train: TrainSpec, choice: Choice | None) -> TrainSpec:
+    """The settings with micro-batch and checkpointing as chosen where the spec says auto."""
+    micro_batch, checkpoint = train.micro_batch, train.grad_checkpoint
+    if micro_batch is None:
+        micro_batch = choice.micro_batch if choice else train.batch_size
+    if checkpoint is None:
+        checkpoint = choice.grad_checkpoint if choice else False
+    return replace(train, micro_batch=micro_batch, grad_checkpoint=checkpoint)
+
+
+def tune_params(
+    spec: Spec, tune: TuneSpec, *, prompt: str, images: bool, train: TrainSpec, paths: tuple[FastPath, ...]
+) -> dict[str, Any]:
+    """LoRA and training settings. `train` has micro-batch and checkpointing as chosen, `paths` the fast paths."""
     return {
         **_model(spec.models[tune.model]),
         "lora": plain(tune.lora),
-        "train": train,
+        "train": plain(resolved(train, paths)),
         "prompt": prompt,
         "images": images,
         "seed": spec.seed,

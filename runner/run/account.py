@@ -140,10 +140,19 @@ def _step_record(step: Step, outcome: StepOutcome, manifest: Manifest | None) ->
         reasons=reasons,
         components=manifest.components,
         outputs={name: o.content for name, o in manifest.outputs.items()},
-        measures=manifest.measures,
+        measures=_measures(step, manifest),
         memory=manifest.memory,
         seconds=manifest.seconds,
     )
+
+
+def _measures(step: Step, manifest: Manifest) -> dict[str, Any]:
+    """A step's own measures; of a fast path that the plan turned off, the plan's reason."""
+    if not step.paths:
+        return manifest.measures
+    taken = manifest.measures.get("paths_taken", {})
+    said = {name: why if why.startswith("off") else taken.get(name, why) for name, why in step.paths}
+    return {**manifest.measures, "paths_taken": {**taken, **said}}
 
 
 def _models(spec: Spec, surveyed: Survey) -> dict[str, Any]:

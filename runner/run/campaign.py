@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import ChangedError, IntegrityError, LorarunError
+from runner.models.facts import facts_of
+from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.build import build_steps
 from runner.plan.model import Plan, Step
-from runner.plan.params import Choice
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
-from runner.run.choosing import choices_for
+from runner.run.choosing import choices_for, pins_of
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
@@ -42,7 +43,6 @@ class Planned:
     plan: Plan
     steps: tuple[Step, ...]
     survey: Survey
-    choices: dict[str, Choice]
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
         ResourceError: a tuning fits in no way under the memory limit; nothing was started.
     """
     choices = choices_for(spec, root)
-    steps = build_steps(spec, choices=choices)
+    configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
+    pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
+    steps = build_steps(spec, choices=choices, configs=configs, pins=pins)
     surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
-    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed, choices)
+    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed)
 
 
 def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener) -> Outcome:
@@ -86,10 +88,10 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         if options.saved:
             hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known))
         if options.locked:
-            hold_to_lock(spec, root, planned.survey)
+            hold_to_lock(spec, root, planned.survey, planned.steps)
         if options.environment_change == "ask":
             _ask_about_environment(planned.plan, spec)
-        keep_lock(spec, root, planned.survey, planned.choices)
+        keep_lock(spec, root, planned.survey, planned.steps)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
             return _run(spec, root, planned, journal, started)

@@ -23,6 +23,7 @@ from runner.memory.grids import Grid, largest_grid
 from runner.models.facts import ModelFacts, facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.params import Choice
+from runner.plan.paths import decide, resolved
 from runner.run.child import import_path
 from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
@@ -48,7 +49,7 @@ def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
     for tune in (_as_locked(t, locked) for t in _tunes(spec)):
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
-        asked = _ask(spec, tune, root)
+        asked = _ask(spec, tune, root, locked)
         key = digest_value([VERSION, asked.as_json(), environment])
         cached = known.get(key)
         if isinstance(cached, dict):
@@ -91,6 +92,11 @@ class _Asked:
         )
 
 
+def pins_of(locked: Lock) -> dict[str, dict[str, str]]:
+    """Tune → fast path → what the lock holds of it as measured."""
+    return {name: row.pins for name, row in locked.tunes.items()}
+
+
 def _tunes(spec: Spec) -> Iterator[TuneSpec]:
     for tune in spec.tunes.values():
         if tune.id in spec.sweeps:
@@ -109,11 +115,13 @@ def _as_locked(tune: TuneSpec, locked: Lock) -> TuneSpec:
     return replace(tune, train=replace(train, micro_batch=micro_batch, grad_checkpoint=checkpoint))
 
 
-def _ask(spec: Spec, tune: TuneSpec, root: Path) -> _Asked:
+def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
     model = spec.models[tune.model]
     facts = facts_of(model, root)
     grid = _grid(spec, tune, root, facts)
+    paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).get(tune.id))
+    tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())
     return _Asked(

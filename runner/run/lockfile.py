@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,18 +18,17 @@ from runner.models.lock import (
     read_lock,
     write_lock,
 )
-from runner.plan.params import Choice
+from runner.plan.model import Step
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
 
 
-def settled(
-    spec: Spec, surveyed: Survey, *, locked: Lock | None = None, choices: Mapping[str, Choice] | None = None
-) -> Lock:
+def settled(spec: Spec, surveyed: Survey, *, locked: Lock | None = None, steps: Sequence[Step] = ()) -> Lock:
     """Commits and digests of the models and data that were found, and the environment.
 
-    A model that is not on this machine keeps what was locked for the same path and revision. `choices` are the
-    micro-batch and checkpointing of tunes that leave them open; without them the locked ones are carried over.
+    A model that is not on this machine keeps what was locked for the same path and revision. `steps` are the planned
+    ones, whose tunings have micro-batch, checkpointing and fast paths decided; without them the locked ones are
+    carried over.
     """
     old = locked or Lock()
     datasets = {
@@ -39,44 +38,61 @@ def settled(
     return Lock(
         models={model.id: _model(model, surveyed, old) for model in spec.models.values()},
         datasets=datasets,
-        tunes=_tunes(spec, old, choices or {}),
+        tunes=_tunes(spec, old, steps),
         environment=dict(surveyed.known.environment),
     )
 
 
-def _tunes(spec: Spec, old: Lock, choices: Mapping[str, Choice]) -> dict[str, LockedTune]:
+def _tunes(spec: Spec, old: Lock, steps: Sequence[Step]) -> dict[str, LockedTune]:
     variants = {v.id: v for sweep in spec.sweeps.values() for v in sweep.variants}
-    open_ones = {
-        n: t for n, t in {**spec.tunes, **variants}.items() if None in (t.train.micro_batch, t.train.grad_checkpoint)
-    }
-    found = {name: old.tunes[name] for name in open_ones if name in old.tunes}
-    for name, choice in choices.items():
-        if name in open_ones and choice.forecast_bytes is not None:
-            known = found.get(name)
-            if known is None or (known.micro_batch, known.grad_checkpoint) != (
-                choice.micro_batch,
-                choice.grad_checkpoint,
-            ):
-                found[name] = LockedTune(choice.micro_batch, choice.grad_checkpoint, "; ".join(choice.reasons))
-    return found
+    kept = {name: row for name, row in old.tunes.items() if name in {**spec.tunes, **variants}}
+    for step in steps:
+        if step.kind == "tune":
+            name = step.id.removeprefix("tune/")
+            kept[name] = _tune(step, kept.get(name))
+    return kept
 
 
-def keep_lock(spec: Spec, root: Path, surveyed: Survey, choices: Mapping[str, Choice]) -> bool:
+def _tune(step: Step, known: LockedTune | None) -> LockedTune:
+    """What was decided, with the reason that was given when it was decided first."""
+    train = step.params["train"]
+    row = LockedTune(train["micro_batch"], train["grad_checkpoint"], "; ".join(step.notes), dict(step.paths))
+    if known is None:
+        return row
+    same = (known.micro_batch, known.grad_checkpoint) == (row.micro_batch, row.grad_checkpoint)
+    return replace(row, reason=known.reason if same else row.reason, pins=known.pins)
+
+
+def keep_lock(spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step]) -> bool:
     """Write the lock where there is none, or where models or data are not what it says; whether it was written.
 
     The environment alone does not rewrite it: a machine that only looks would leave a change in everybody's git.
     """
     path = root / lock_path(spec.path)
     old = read_lock(path)
-    new = settled(spec, surveyed, locked=old, choices=choices)
+    new = settled(spec, surveyed, locked=old, steps=steps)
     if old is not None and not compare(old, replace(new, environment=old.environment)):
         return False
     write_lock(path, new)
     return True
 
 
-def hold_to_lock(spec: Spec, root: Path, surveyed: Survey) -> None:
-    """Refuse inputs that are not the locked ones.
+def pin_paths(spec: Spec, root: Path, pins: Mapping[str, Mapping[str, str]]) -> None:
+    """Write what was measured of fast paths into the lock: tune → path → "on" or "off: …". What is pinned stays.
+
+    Raises:
+        InvalidError, IntegrityError: as `read_lock`.
+    """
+    path = root / lock_path(spec.path)
+    locked = read_lock(path) or Lock()
+    tunes = dict(locked.tunes)
+    for name, found in pins.items():
+        tunes[name] = replace(tunes[name], pins={**found, **tunes[name].pins})
+    write_lock(path, replace(locked, tunes=tunes))
+
+
+def hold_to_lock(spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step] = ()) -> None:
+    """Refuse inputs that are not the locked ones, and tunings that are decided otherwise.
 
     Raises:
         ChangedError: there is no lock, or a commit or digest is another one. The environment is asked about apart.
@@ -87,7 +103,7 @@ def hold_to_lock(spec: Spec, root: Path, surveyed: Survey) -> None:
         raise ChangedError(
             f"`{path}` is missing, and `--locked` allows only what it holds", help="`lorarun lock` first"
         )
-    found = replace(settled(spec, surveyed, locked=old), environment=old.environment)
+    found = replace(settled(spec, surveyed, locked=old, steps=steps), environment=old.environment)
     if differences := compare(old, found):
         listed = "; ".join(str(d) for d in differences[:5]) + (" …" if len(differences) > 5 else "")
         raise ChangedError(f"not what `{path}` holds: {listed}", help="`lorarun lock` accepts what is here")

@@ -180,10 +180,10 @@ def surveyed(project: Path) -> tuple[Spec, Survey]:
 
 def test_a_run_writes_the_lock_once_and_not_for_another_environment(project: Path) -> None:
     spec, found = surveyed(project)
-    assert keep_lock(spec, project, found, {})
-    assert not keep_lock(spec, project, found, {})
+    assert keep_lock(spec, project, found, ())
+    assert not keep_lock(spec, project, found, ())
     found.known.environment["mlx"] = "9.9"
-    assert not keep_lock(spec, project, found, {})
+    assert not keep_lock(spec, project, found, ())
     hold_to_lock(spec, project, found)
 
 

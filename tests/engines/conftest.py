@@ -36,6 +36,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # 
 from runner.canonical import digest_file  # noqa: E402
 from runner.engines.protocol import GenerateRequest, TuneRequest  # noqa: E402
 from runner.engines.table import open_engine  # noqa: E402
+from runner.plan.paths import decide, resolved  # noqa: E402
 from runner.samples.sample import ImageRef, Sample  # noqa: E402
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec  # noqa: E402
 
@@ -75,7 +76,9 @@ def tune(tmp_path):
         settings = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 4, "clip_norm": None} | changes.pop("train", {})
         known = {"seed": 7, "stream": "tune/x", "root": tmp_path, "micro_batch": 4, "grad_checkpoint": False}
         known |= {"checkpoint_folder": tmp_path / f"{out}.checkpoint"} | changes
-        request = TuneRequest(train=train, valid=valid, lora=lora, train_spec=TrainSpec(**settings), **known)
+        spec = TrainSpec(**settings)
+        spec = resolved(spec, decide(lora, spec, engine.config, micro_batch=known["micro_batch"]))
+        request = TuneRequest(train=train, valid=valid, lora=lora, train_spec=spec, **known)
         return engine.tune(request, tmp_path / out, on_event=on_event, should_stop=should_stop)
 
     return run

@@ -49,6 +49,14 @@ def test_another_reason_for_the_same_choice_is_no_difference() -> None:
     assert compare(LOCK, other) == ()
 
 
+def test_a_path_differs_where_it_is_turned_on_or_off_whatever_the_reason() -> None:
+    def taken(said: str) -> Lock:
+        return replace(LOCK, tunes={"llama-lora": replace(LOCK.tunes["llama-lora"], paths_taken={"labels": said})})
+
+    assert compare(LOCK, taken("on: 150 tokens")) == ()
+    assert [d.name for d in compare(LOCK, taken("off: slow"))] == ["tunes.llama-lora.paths_taken.labels"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

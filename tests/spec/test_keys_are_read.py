@@ -22,7 +22,7 @@ RECIPE = {
     "evaluations.image": (EVALUATION, {"subject", "dataset", "metrics", "generate"}),
     "chains.사슬.stages.summary": (STAGE, {"id", "model", "adapter"}),
 }
-TOGETHER = {"weight_decay": "optimizer=adamw"}
+TOGETHER = {"weight_decay": "optimizer=adamw", "share_prefix": "micro_batch=1"}
 POLICY = [
     model.Metadata,
     model.DependsOn,

@@ -1,0 +1,108 @@
+"""Which fast paths a tuning takes, and why: from the spec, the model's config.json and the lock. Pure.
+
+Only what the rows themselves decide (how long a prefix they share, how much they would keep) is left to the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runner.models.walks import layer_count, unwalked
+from runner.spec.model import LoraSpec, TrainSpec
+
+ON = "on"
+
+
+@dataclass(frozen=True)
+class FastPath:
+    """One fast path of a tuning. `said` is "on", "on: …" or "off: " and the reason."""
+
+    name: str  # packed | share_prefix | cache_vision | cache_frozen_layers
+    said: str
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is taken, as far as it is decided without the rows."""
+        return self.said.startswith(ON)
+
+
+@dataclass(frozen=True)
+class _Tuning:
+    lora: LoraSpec
+    train: TrainSpec
+    config: Mapping[str, Any] | None
+    micro_batch: int | None
+    pins: Mapping[str, str]
+
+
+def decide(
+    lora: LoraSpec,
+    train: TrainSpec,
+    config: Mapping[str, Any] | None,
+    *,
+    micro_batch: int | None = None,
+    pins: Mapping[str, str] | None = None,
+) -> tuple[FastPath, ...]:
+    """The fast paths of a tuning on a model with this config.json (None where nothing is known of it).
+
+    `pins` are the lock's: by path `on` or `off: …`, as a rehearsal measured on the user's machine. A pin can turn a
+    path off, never on where it would not be exact.
+    """
+    tuning = _Tuning(lora, train, config, micro_batch, pins or {})
+    packed = _said(tuning, "packed", train.pack, _unpacked(tuning))
+    paths = [FastPath("packed", packed)]
+    above = "" if packed.startswith(ON) else "the packed path is off"
+    paths.append(
+        FastPath("share_prefix", _said(tuning, "share_prefix", train.share_prefix, above or _unshared(tuning)))
+    )
+    if config is None or config.get("vision_config"):
+        paths.append(FastPath("cache_vision", _said(tuning, "cache_vision", train.cache_vision, above)))
+    frozen = _said(tuning, "cache_frozen_layers", train.cache_frozen_layers, above or _unfrozen(tuning))
+    return (*paths, FastPath("cache_frozen_layers", frozen))
+
+
+def resolved(train: TrainSpec, paths: tuple[FastPath, ...]) -> TrainSpec:
+    """The settings with every fast path decided: nothing is left to `auto`."""
+    on = {path.name: path.is_on for path in paths}
+    return replace(
+        train,
+        pack=on["packed"],
+        share_prefix=on["share_prefix"],
+        cache_vision=on.get("cache_vision", False),
+        cache_frozen_layers=on["cache_frozen_layers"],
+    )
+
+
+def _said(tuning: _Tuning, name: str, asked: bool | None, refusal: str) -> str:
+    key = "pack" if name == "packed" else name
+    if asked is False:
+        return f"off: `{key}: false`"
+    if refusal:
+        wish = "" if asked is None or name in ("packed", "cache_vision") else f"`{key}: true`, but "
+        return f"off: {wish}{refusal}"
+    pin = tuning.pins.get(name, ON)
+    return ON if pin.startswith(ON) else pin
+
+
+def _unpacked(tuning: _Tuning) -> str:
+    if tuning.config is not None and (why := unwalked(tuning.config)):
+        return why
+    return "LoRA is on the vision tower" if tuning.lora.vision else ""
+
+
+def _unshared(tuning: _Tuning) -> str:
+    """With dropout, rows that share a prefix share its mask: another random run, so only where it is asked for."""
+    if tuning.train.share_prefix is None and tuning.lora.dropout > 0:
+        return "dropout reaches the prefix"
+    return "a micro-batch is one row" if tuning.micro_batch == 1 else ""
+
+
+def _unfrozen(tuning: _Tuning) -> str:
+    count = tuning.lora.num_layers
+    if count is None or (tuning.config is not None and count >= layer_count(tuning.config)):
+        return "adapters reach the first layer"
+    if tuning.train.cache_frozen_layers is None and tuning.train.epochs <= 1:
+        return "every row is seen once"
+    return ""
