@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Show all campaigns: verdicts, trends, reports; --serve follows a run.",
     ),
     "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
+    "replay": ("runner.cli.replay:replay", "Run the steps of a record again and compare what they make."),
     "diff": ("runner.cli.verify:diff", "Compare two records: spec, environment, paired metric differences."),
     "data": ("runner.cli.data:data", "Bring data into the project, from the hub or from tables."),
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),

@@ -117,6 +117,7 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
         emit=journal,
         log=place(root, spec.metadata.name).with_name("worker.log"),
         check_sources=lambda names: check_unchanged(spec, root, surveyed, names),
+        command=f"lorarun apply {spec.path}",
     )
     loop.run(planned.steps)
     check_unchanged(spec, root, surveyed)

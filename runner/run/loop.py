@@ -51,6 +51,7 @@ class Loop:
     emit: Listener
     log: Path
     check_sources: Callable[[Iterable[str]], None]  # raises where one changed since the run began
+    command: str  # what goes on with an interrupted run
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
     _workers: dict[str, Watched] = field(default_factory=dict)
@@ -163,7 +164,7 @@ class Loop:
         check_space(self.root, step.id, wanted, used=used, limit=self.spec.limits.disk_bytes)
 
     def _resume(self) -> str:
-        return f"`lorarun apply {self.spec.path}` goes on where this stopped"
+        return f"`{self.command}` goes on where this stopped"
 
     def _inputs(self, step: Step) -> dict[str, Path]:
         """Where each input lies; outputs of earlier steps are compared with their digests first."""

@@ -20,6 +20,7 @@ from runner.store.manifest import FILE, Manifest, Output, read_manifest, write_m
 
 WORK = ".work"
 QUARANTINE = ".quarantine"
+REPLAY = ".replay"
 REPAIR = "`lorarun apply --repair` sets it aside and runs the step again"
 KEY = re.compile(r"[0-9a-f]{64}")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner import files
 from runner.errors import IntegrityError
 from runner.store import ssot
-from runner.store.artifacts import QUARANTINE, WORK, Artifacts
+from runner.store.artifacts import QUARANTINE, REPLAY, WORK, Artifacts
 
 FEATURES = Path("artifacts") / ".vision"  # of images, one folder a vision tower
 
@@ -44,6 +44,7 @@ def removable(root: Path, *, unfinished: bool = False) -> tuple[Removal, ...]:
         if key not in kept and key not in artifacts.broken
     ]
     found += [_removal(p, "set aside") for p in _entries(artifacts.folder / QUARANTINE) if p.name[:64] not in kept]
+    found += [_removal(p, "made by a replay") for p in _entries(artifacts.folder / REPLAY)]
     if unfinished:
         found += [_removal(p, "an unfinished step") for p in _entries(artifacts.folder / WORK)]
         found += [_removal(p, "features of images, which can be computed again") for p in _entries(root / FEATURES)]
