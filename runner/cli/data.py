@@ -1,4 +1,4 @@
-"""`lorarun data`: bring data into the project, and check it."""
+"""`lorarun data`: bring data into the project, and look at it as a model will."""
 
 from __future__ import annotations
 
@@ -9,35 +9,82 @@ import click
 from runner.cli.project import find_root
 from runner.errors import UsageError
 from runner.report.hostile import one_line
+from runner.scaffold.data_import import Imported, ImportOptions, import_data
+from runner.scaffold.grouping import Shares
+from runner.scaffold.import_words import columns_told, counts_told, preview_told, snippet
+from runner.scaffold.sources import Reading
+from runner.spec.diagnostics import render
 
 
 @click.group()
 def data() -> None:
-    """Bring data into the project."""
+    """Bring data into the project, and look at it as a model will."""
 
 
 @data.command(name="import")
-@click.argument("source")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option("--out", type=click.Path(path_type=Path), help="The new folder. Without it nothing is written.")
+@click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="What a column is; `-` leaves it out.")
+@click.option("--ratio", default="80/10/10", show_default=True, help="Parts for train, valid and test.")
+@click.option("--seed", type=click.IntRange(0), default=19, show_default=True, help="Of the split.")
+@click.option("--split", "splits", multiple=True, metavar="NAME=GLOB", help="Tables of a split; told by name without.")
+@click.option("--resplit", is_flag=True, help="Split anew, whatever the source says of splits.")
+@click.option("--sheet", default="", help="Of a spreadsheet; without it the first visible one.")
+@click.option("--formulas", type=click.Choice(["text", "values"]), default="text", show_default=True)
+@click.option("--max-side", type=click.IntRange(32, 16384), default=2048, show_default=True, help="Pixels.")
+@click.option("--no-originals", is_flag=True, help="Keep no copy of pictures that had to be changed.")
 @click.option("--revision", default="main", show_default=True, help="Branch, tag or commit of a hub data set.")
-@click.option("--split", "splits", multiple=True, metavar="NAME=GLOB", help="Files of a split; told by name without.")
-def import_(source: str, folder: Path, revision: str, splits: tuple[str, ...]) -> None:
-    """Copy SOURCE into the new FOLDER: one JSONL file a split, embedded images as files.
+def import_(
+    sources: tuple[str, ...],
+    out: Path | None,
+    maps: tuple[str, ...],
+    ratio: str,
+    seed: int,
+    splits: tuple[str, ...],
+    resplit: bool,
+    sheet: str,
+    formulas: str,
+    max_side: int,
+    no_originals: bool,
+    revision: str,
+) -> None:
+    """Copy SOURCEs into a new folder: one JSONL file a split, pictures as files, and where each came from.
 
-    SOURCE is `hf:owner/name` or a local JSONL, CSV (UTF-8 or CP949) or Parquet file, or a folder of them. The commit
-    and the files' digests are kept in FOLDER/source.json. Prints what to write into the spec.
+    A SOURCE is a table (.xlsx, .csv in UTF-8 or CP949, .jsonl, .parquet), a folder of pictures that a table names, a
+    folder of folders named for what their pictures show, or `hf:owner/name`. Fields are id, document, image, question,
+    text, answer, facts and split; other columns keep their names. Rows of one document stay in one split, as do rows
+    with the same picture or nearly the same text. Prints what to write into the spec.
 
     \b
-      lorarun data import hf:owner/name data/news
-      lorarun data import 자료.csv data/자료 --split test=자료.csv
+      lorarun data import 검수.xlsx 사진/                      look: which column is what, five rows
+      lorarun data import 검수.xlsx 사진/ --out data/검수
+      lorarun data import news.csv --map 기사=text --map 한줄=answer --map 연락처=- --out data/news
+      lorarun data import hf:owner/name --out data/name
     """
-    from runner.scaffold.data_import import import_data, snippet
+    options = ImportOptions(
+        maps=maps,
+        revision=revision,
+        splits=dict(_named(text) for text in splits),
+        shares=Shares.parse(ratio),
+        seed=seed,
+        resplit=resplit,
+        reading=Reading(sheet, formulas),
+        max_side=max_side,
+        keep_originals=not no_originals,
+    )
+    _tell(import_data(sources, out, options), sources)
 
-    chosen = dict(_named(text) for text in splits)
-    imported = import_data(source, folder, revision=revision, splits=chosen)
-    counts = ", ".join(f"{split} {n:,}" for split, n in imported.rows.items())
-    click.echo(f"{one_line(imported.source)} → {folder}: {counts} rows", err=True)
-    click.echo("\n".join(snippet(imported, folder.resolve().name, find_root())))
+
+def _tell(made: Imported, sources: tuple[str, ...]) -> None:
+    click.echo("\n".join(["columns:", *columns_told(made), "rows:", *preview_told(made)]), err=True)
+    if made.findings:
+        click.echo(render(made.findings, "text"), err=True)
+    if made.folder is None:
+        again = " ".join(one_line(s) for s in sources)
+        click.echo(f"nothing was written: `lorarun data import {again} --out data/NAME` imports it", err=True)
+        return
+    click.echo("\n".join(counts_told(made)), err=True)
+    click.echo("\n".join(snippet(made, made.folder.resolve().name, find_root())))
 
 
 def _named(text: str) -> tuple[str, str]:

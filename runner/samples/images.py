@@ -1,6 +1,6 @@
 """Image files of a data set: found safely, opened within limits, and known by bytes, by pixels and by look.
 
-Pixels are taken as stored: an EXIF orientation is reported, never applied, because the models' processors differ in it.
+Pixels are compared as stored: an EXIF orientation is reported, not applied (mlx-vlm applies it when it reads an image).
 """
 
 from __future__ import annotations

@@ -149,8 +149,8 @@ class _Reading:
 
     def _describe(self, shown: str, facts: ImageFacts) -> None:
         if facts.orientation != 1:
-            message = f"is stored turned (EXIF orientation {facts.orientation}), and models see it as stored"
-            self._findings.warning("W721", message, shown, help="store it upright")
+            message = f"is stored turned (EXIF orientation {facts.orientation}), which not every program heeds"
+            self._findings.warning("W721", message, shown, help="store it upright, as `lorarun data import` does")
         if facts.frames > 1:
             self._findings.warning("W722", f"has {facts.frames} frames, and only the first is used", shown)
 

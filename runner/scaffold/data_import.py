@@ -1,200 +1,232 @@
-"""Bringing data into the project: a hub data set or local tables → one JSONL file a split, images as files.
+"""Bringing data into the project: tables, pictures, hub data sets → one JSONL file a split, pictures as files.
 
 What a record rests on has a digest, so data is copied in once, at a commit, instead of being fetched by every run.
+Every row and every picture keeps a line in `provenance.jsonl` that says where it came from.
 """
 
 from __future__ import annotations
 
-import datetime
-import decimal
 import json
-import re
 import secrets
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from runner.canonical import digest_bytes, digest_file
-from runner.errors import InvalidError
+from runner.canonical import digest_file
+from runner.errors import Diagnostic, InvalidError
 from runner.files import commit_folder, write_json
+from runner.samples.dataset import DatasetSpec
 from runner.samples.findings import Findings
-from runner.samples.images import image_suffix
-from runner.samples.rows import READERS, SUFFIXES
-from runner.scaffold.hub_data import HubFiles, fetch_files
+from runner.samples.prepare import prepare
+from runner.samples.rows import Row
+from runner.scaffold.columns import Column, columns_of, parse_map, split_of
+from runner.scaffold.grouping import SPLITS, Shares, assign, join, near_pairs
+from runner.scaffold.imported_rows import Converter, ImportedRow
+from runner.scaffold.pictures import MAX_SIDE
+from runner.scaffold.sources import Gathered, Reading, gather, read_table, rows_of_folders
 
-HUB_PREFIX = "hf:"
 SOURCE_FILE = "source.json"
-# How data sets on the hub call their splits, as a word of a file's or folder's name.
-_SPLIT_WORDS = {"train": "train", "training": "train", "validation": "valid", "valid": "valid", "val": "valid"}
-_SPLIT_WORDS |= {"dev": "valid", "test": "test", "testing": "test", "eval": "test"}
+PROVENANCE = "provenance.jsonl"
+PEEK_ROWS = 200  # of each table, for guessing what its columns are
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How sources are to be read and split."""
+
+    maps: tuple[str, ...] = ()  # column=field
+    revision: str = "main"  # of hub data sets
+    splits: Mapping[str, str] = field(default_factory=dict)  # split → glob over the tables
+    shares: Shares = field(default_factory=Shares)
+    seed: int = 19
+    resplit: bool = False  # whatever the source says of splits
+    reading: Reading = field(default_factory=Reading)
+    max_side: int = MAX_SIDE  # pixels
+    keep_originals: bool = True
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was written below `folder`."""
+    """What was written below `folder`, or would be where it is None."""
 
-    folder: Path
-    source: str  # hf:owner/name@commit, or the local path
-    rows: dict[str, int]
-    columns: tuple[str, ...]
-    images: tuple[str, ...]  # columns that hold image paths
+    folder: Path | None
+    sources: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: dict[str, int]  # split → rows; by one split "" where nothing was split
+    groups: int
+    preview: tuple[ImportedRow, ...]
+    findings: tuple[Diagnostic, ...]
+    pictures: int = 0
+    changes: dict[str, int] = field(default_factory=dict)  # what was done to pictures → how many
+    fields: tuple[str, ...] = ()  # columns of the rows as written
 
 
-def import_data(
-    source: str, folder: Path, *, revision: str = "main", splits: Mapping[str, str] | None = None
-) -> Imported:
-    """Copy `source` (`hf:owner/name`, a file or a folder) into the new folder as `<split>.jsonl`.
-
-    `splits` maps a split to a glob over the source's files; without it they are told by their names.
+def import_data(sources: Sequence[str], folder: Path | None, options: ImportOptions) -> Imported:
+    """Copy the sources into the new `folder`; None only looks at them and says what would be done.
 
     Raises:
-        InvalidError: the folder is there already, nothing to import, unreadable rows, or the hub refuses.
+        InvalidError: the folder is there already, nothing to import, unreadable rows or pictures, or the hub refuses.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if folder is not None and folder.exists() and any(folder.iterdir()):
         raise InvalidError(f"`{folder}` is there already", help="name a new folder, or take the old one away")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = folder.with_name(f".{secrets.token_hex(8)}.import")
+    parent = (folder or Path("preview")).parent
+    missing = [p for p in (parent, *parent.parents) if not p.exists()]
+    parent.mkdir(parents=True, exist_ok=True)
+    work = parent / f".{secrets.token_hex(8)}.import"
     try:
         out = work / "out"
         out.mkdir(parents=True)
-        files = _bring(source, work / "raw", revision, splits)
-        writer = _Writer(out)
-        for split, paths in files.by_split.items():
-            writer.write(split, paths)
-        _write_source(out, files, writer)
+        gathered = gather(sources, work / "raw", revision=options.revision, splits=options.splits)
+        made = _Import(gathered, options, out).run(whole=folder is not None)
+        if folder is None:
+            return made
         if folder.exists():
             folder.rmdir()
         commit_folder(out, folder)
-        return Imported(folder, files.source, writer.rows, tuple(writer.columns), tuple(sorted(writer.images)))
+        return replace(made, folder=folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
+        for empty in missing if folder is None or not folder.exists() else ():
+            if empty.exists() and not any(empty.iterdir()):
+                empty.rmdir()
 
 
-@dataclass(frozen=True)
-class _Files:
-    source: str
-    by_split: dict[str, tuple[Path, ...]]
+class _Import:
+    """One import into an empty folder."""
+
+    def __init__(self, gathered: Gathered, options: ImportOptions, out: Path) -> None:
+        self._gathered, self._options, self._out = gathered, options, out
+        self._findings = Findings()
+        self.columns = columns_of(
+            [row.columns for _, _, row in self._rows(Findings(), limit=PEEK_ROWS)], parse_map(options.maps)
+        )
+        self._converter = Converter(self.columns, gathered.album, out, options.max_side, options.keep_originals)
+
+    def _rows(self, findings: Findings, limit: int | None = None) -> Iterator[tuple[str, str, Row]]:
+        """(split told, place, row) of all tables, or of all pictures where there are none."""
+        for table in self._gathered.tables:
+            for row in islice(read_table(table, self._options.reading, findings), limit):
+                yield table.split, f"{table.shown}:{row.line}", row
+        if not self._gathered.tables:
+            for place, row in islice(rows_of_folders(self._gathered.album), limit):
+                yield "", place, row
+
+    def run(self, *, whole: bool) -> Imported:
+        """Read everything, split it and write it; without `whole`, read what a preview needs."""
+        rows = self._converted(None if whole else PEEK_ROWS)
+        if self._findings.has_errors or not rows:
+            if not self._findings.has_errors:
+                self._findings.error("E706", "no rows came of it", ", ".join(self._gathered.shown))
+            raise InvalidError.of(self._findings.all())
+        made = Imported(
+            folder=None,
+            sources=self._gathered.shown,
+            columns=self.columns,
+            rows={"": len(rows)},
+            groups=0,
+            preview=tuple(self._converter.shown(rows[i]) for i in _spread(len(rows))),
+            findings=self._findings.all(),
+            pictures=len(self._converter.pictures),
+            changes=dict(Counter(c for p in self._converter.pictures.values() for c in p["changes"])),
+            fields=tuple(dict.fromkeys(chain.from_iterable(row.columns for row in rows[:PEEK_ROWS]))),
+        )
+        return self._write(rows, made) if whole else made
+
+    def _converted(self, limit: int | None) -> list[ImportedRow]:
+        rows = []
+        for split, place, row in self._rows(self._findings, limit):
+            try:
+                rows.append(self._converter.convert(row, place, split))
+            except InvalidError as error:
+                path, _, line = place.rpartition(":")
+                where = (path, int(line)) if line.isdigit() else (place, 0)
+                self._findings.error("E747", error.message, *where, help=error.help)
+        return rows
+
+    def _write(self, rows: list[ImportedRow], made: Imported) -> Imported:
+        groups = join(_with_near([row.keys for row in rows], [row.near for row in rows]))
+        told = [split_of(row.split) for row in rows]
+        keep = any(told) and not self._options.resplit
+        chosen = [t or "train" for t in told] if keep else assign(groups, self._options.shares, seed=self._options.seed)
+        counts = {s: n for s in SPLITS if (n := list(chosen).count(s))}
+        for split in counts:
+            lines = [row.line() for row, own in zip(rows, chosen, strict=True) if own == split]
+            (self._out / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+        self._provenance(rows, chosen, groups)
+        write_json(self._out / SOURCE_FILE, self._source(counts, len(set(groups)), keep))
+        findings = (*made.findings, *self._checked(counts, made.fields))
+        return replace(made, rows=counts, groups=len(set(groups)), findings=findings)
+
+    def _provenance(self, rows: Sequence[ImportedRow], chosen: Sequence[str], groups: Sequence[int]) -> None:
+        lines: Counter[str] = Counter()
+        with (self._out / PROVENANCE).open("x", encoding="utf-8") as f:
+            for row, split, group in zip(rows, chosen, groups, strict=True):
+                lines[split] += 1
+                about = {"row": f"{split}.jsonl:{lines[split]}", "from": row.place, "group": group}
+                f.write(json.dumps(about, ensure_ascii=False) + "\n")
+            for path, about in sorted(self._converter.pictures.items()):
+                f.write(json.dumps({"picture": path, **about}, ensure_ascii=False) + "\n")
+
+    def _source(self, counts: dict[str, int], groups: int, kept: bool) -> dict[str, Any]:
+        options = self._options
+        shares = options.shares
+        by_us = {"ratio": f"{shares.train:g}/{shares.valid:g}/{shares.test:g}", "seed": options.seed, "groups": groups}
+        return {
+            "sources": list(self._gathered.shown),
+            "tables": {t.shown: digest_file(t.path) for t in self._gathered.tables},
+            "columns": {c.name: c.field for c in self.columns},
+            "split": "as the source has it" if kept else by_us,
+            "rows": counts,
+            "pictures": len(self._converter.pictures),
+            "max_side": options.max_side,
+            "digests": {name: digest_file(self._out / name) for name in [*(f"{s}.jsonl" for s in counts), PROVENANCE]},
+        }
+
+    def _checked(self, counts: Mapping[str, int], fields: tuple[str, ...]) -> tuple[Diagnostic, ...]:
+        """What `validate` would say of the finished data set, with duplicates and leaks between its splits."""
+        splits = {split: f"{split}.jsonl" for split in counts}
+        dataset = replace(dataset_of(fields), path=self._out.name, splits=splits)
+        if not dataset.prompt and not {"messages", "prompt"} & set(fields):
+            return ()
+        try:
+            found = prepare(dataset, self._out.parent).findings
+        except InvalidError as error:
+            found = tuple(error.diagnostics)
+        prefix = f"{self._out.name}/"
+        return tuple(replace(d, path=d.path.removeprefix(prefix), message=d.message.replace(prefix, "")) for d in found)
 
 
-def _bring(source: str, folder: Path, revision: str, splits: Mapping[str, str] | None) -> _Files:
-    if source.startswith(HUB_PREFIX):
-        hub_id = source.removeprefix(HUB_PREFIX)
-        fetched: HubFiles = fetch_files(hub_id, revision, folder, lambda names: _chosen(names, splits))
-        base, names, shown = folder, fetched.names, f"{source}@{fetched.commit}"
-    else:
-        path = Path(source)
-        if not path.exists():
-            raise InvalidError(f"`{source}` is not there", help="`hf:owner/name` imports from the hub")
-        base = path if path.is_dir() else path.parent
-        every = [p for p in sorted(path.rglob("*")) if p.is_file()] if path.is_dir() else [path]
-        names, shown = tuple(p.relative_to(base).as_posix() for p in every), source
-    chosen = _chosen(names, splits)
-    return _Files(shown, {split: tuple(base / name for name in names) for split, names in chosen.items()})
+def dataset_of(fields: Sequence[str]) -> DatasetSpec:
+    """The data set that columns with our fields' names make; no `prompt` where nothing asks."""
+    asks = " ".join(f"{{{name}}}" for name in ("question", "text") if name in fields)
+    if not asks and "image" in fields and "answer" in fields:
+        asks = "?"
+    ready = "messages" in fields or {"prompt", "completion"} <= set(fields)
+    return DatasetSpec(
+        "imported",
+        "",
+        prompt="" if ready or "answer" not in fields else asks,
+        image="image" if "image" in fields else "",
+        reference="completion" if "completion" in fields and ready else "answer",
+        facts="facts" if "facts" in fields else "",
+        cluster_by="document" if "document" in fields else "",
+    )
 
 
-def _chosen(names: Sequence[str], splits: Mapping[str, str] | None) -> dict[str, tuple[str, ...]]:
-    """Split → files, in order of their names.
-
-    Raises:
-        InvalidError: no table, or a pattern that matches none.
-    """
-    tables = [name for name in sorted(names) if Path(name).suffix.lower() in SUFFIXES]
-    if splits:
-        chosen = {s: tuple(n for n in tables if Path(n).match(pattern)) for s, pattern in splits.items()}
-        missing = [f"`{pattern}`" for s, pattern in splits.items() if not chosen[s]]
-        if missing:
-            raise InvalidError(f"no table matches {', '.join(missing)}", help=_listed(tables))
-        return chosen
-    found: dict[str, tuple[str, ...]] = {}
-    for name in tables:
-        words = re.split(r"[^a-z]+", name.lower())
-        split = next((_SPLIT_WORDS[w] for w in reversed(words) if w in _SPLIT_WORDS), "train")
-        found[split] = (*found.get(split, ()), name)
-    if not found:
-        raise InvalidError("there is no JSONL, CSV or Parquet file to import", help=_listed(names))
-    order = ["train", "valid", "test"]
-    return {split: found[split] for split in order if split in found}
+def _with_near(keys: Sequence[tuple[str, ...]], near: Sequence[str]) -> list[tuple[str, ...]]:
+    """The rows' keys, with one more for each pair of nearly equal texts."""
+    texts = [i for i, text in enumerate(near) if text]
+    joined = [list(own) for own in keys]
+    for a, b in near_pairs([near[i] for i in texts]):
+        for i in (texts[a], texts[b]):
+            joined[i].append(f"near:{texts[a]}:{texts[b]}")
+    return [tuple(own) for own in joined]
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
-    return "there are " + (", ".join(f"`{name[:100]}`" for name in names[:10]) or "no files") + more
-
-
-class _Writer:
-    """Rows out as JSONL, embedded images as files."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.rows: dict[str, int] = {}
-        self.columns: dict[str, None] = {}
-        self.images: set[str] = set()
-
-    def write(self, split: str, paths: Sequence[Path]) -> None:
-        """Write one split.
-
-        Raises:
-            InvalidError: a row cannot be read or has a value that JSON has no form for.
-        """
-        findings = Findings()
-        with (self._folder / f"{split}.jsonl").open("x", encoding="utf-8") as f:
-            for path in paths:
-                for row in READERS[SUFFIXES[path.suffix.lower()]](path, path.parent, findings):
-                    columns = {str(k): self._value(str(k), v) for k, v in row.columns.items()}
-                    self.columns.update(dict.fromkeys(columns))
-                    f.write(json.dumps(columns, ensure_ascii=False, allow_nan=False) + "\n")
-                    self.rows[split] = self.rows.get(split, 0) + 1
-        if findings.has_errors or not self.rows.get(split):
-            findings.error("E706", "no rows came of it", split)
-            raise InvalidError.of(findings.all())
-
-    def _value(self, column: str, value: Any) -> Any:
-        if isinstance(value, dict) and isinstance(value.get("bytes"), bytes):  # how the hub embeds an image
-            self.images.add(column)
-            return self._image(value["bytes"])
-        if isinstance(value, bytes):
-            self.images.add(column)
-            return self._image(value)
-        if isinstance(value, dict):
-            return {str(k): self._value(column, v) for k, v in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._value(column, v) for v in value]
-        if isinstance(value, datetime.date | datetime.time):
-            return value.isoformat()
-        if isinstance(value, decimal.Decimal):
-            return str(value)
-        if value is None or isinstance(value, str | int | float):
-            return None if isinstance(value, float) and value != value else value  # noqa: PLR0124  (NaN)
-        raise InvalidError(f"the column `{column[:80]}` holds {type(value).__name__}, which JSON has no form for")
-
-    def _image(self, data: bytes) -> str:
-        name = f"images/{digest_bytes(data).removeprefix('sha256:')[:32]}{image_suffix(data)}"
-        path = self._folder / name
-        if not path.exists():
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(data)
-        return name
-
-
-def _write_source(folder: Path, files: _Files, writer: _Writer) -> None:
-    digests = {split: digest_file(folder / f"{split}.jsonl") for split in files.by_split}
-    write_json(folder / SOURCE_FILE, {"source": files.source, "rows": writer.rows, "digests": digests})
-
-
-def snippet(imported: Imported, name: str, root: Path) -> Iterator[str]:
-    """The lines that a spec needs for it, with the columns to choose from."""
-    folder = imported.folder.resolve()
-    shown = folder.relative_to(root.resolve()) if folder.is_relative_to(root.resolve()) else imported.folder
-    yield "datasets:"
-    yield f"  {name}:"
-    yield f"    path: {json.dumps(shown.as_posix(), ensure_ascii=False)}"
-    yield "    splits: {" + ", ".join(f"{split}: {split}.jsonl" for split in imported.rows) + "}"
-    texts = [c for c in imported.columns if c not in imported.images]
-    yield f"    # columns: {', '.join(json.dumps(c, ensure_ascii=False) for c in texts)}"
-    if not {"prompt", "messages"} & set(texts):
-        yield '    prompt: "{…}"          # the column that asks'
-        yield "    reference: …           # the column of the right answer"
-    for column in imported.images:
-        yield f"    image: {json.dumps(column, ensure_ascii=False)}"
+def _spread(count: int) -> list[int]:
+    """Five places, from the first to the last."""
+    return sorted({round(i * (count - 1) / 4) for i in range(5)})
