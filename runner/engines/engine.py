@@ -21,7 +21,8 @@ from runner.engines.compare import compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
 from runner.engines.fast_paths import frozen_layers, shared_prefix
-from runner.engines.loop import Loop, Outcome
+from runner.engines.liveness import context_tokens, probe, trained_parts
+from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
 from runner.engines.packed import FrozenLayers, Packed, Walk
 from runner.engines.protocol import (
@@ -29,12 +30,14 @@ from runner.engines.protocol import (
     GenerateResult,
     OnEvent,
     PathComparison,
+    Probe,
     ShouldStop,
     TuneRequest,
     TuneResult,
 )
 from runner.engines.randomness import generator
 from runner.engines.remat import checkpointed
+from runner.engines.result import result_of
 from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
 from runner.errors import InvalidError
@@ -56,6 +59,7 @@ class MlxEngine(ABC):
 
     model: nn.Module
     end_tokens: frozenset[int]
+    config: dict[str, Any]
     root: Path | None = None  # of the project, once a request named it
 
     @abstractmethod
@@ -85,6 +89,14 @@ class MlxEngine(ABC):
     @abstractmethod
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
         """The fastest loss path that is exact here."""
+
+    @abstractmethod
+    def package_inputs(self, row: Row) -> dict[str, Any]:
+        """What the package's own call takes beside a row's tokens."""
+
+    @abstractmethod
+    def package_logits(self, model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array:
+        """The package's own call: logits [rows, tokens, vocabulary]."""
 
     @abstractmethod
     def decoder(self, request: GenerateRequest) -> Decoder:
@@ -138,7 +150,8 @@ class MlxEngine(ABC):
             if request.start_adapter is not None:
                 check_same_form(read_config(request.start_adapter), attached.config)
                 load_into(self.model, read_weights(request.start_adapter))
-            start = digest_arrays(trainable(self.model))
+            beginning = trainable(self.model)
+            start = digest_arrays(beginning)
             chosen = self.choose_path(request, (*train, *valid))
             step = Step(self.model, chosen.path, attached.dropout)
             digest = _request_digest(request, train, valid, start, chosen.taken)
@@ -147,11 +160,13 @@ class MlxEngine(ABC):
                 outcome = loop.run(on_event, should_stop)
             adapter_digest = write_adapter(out, outcome.adapter, attached.config)
             parameters = sum(v.size for v in outcome.adapter.values())
+            trained = trained_parts(attached, beginning, outcome.adapter)
         finally:
             self.model.eval()
             detach(self.model, attached)
         state.clear(request.checkpoint_folder)
-        return _result(outcome, adapter_digest, parameters, attached, loop.order.updates_per_epoch, chosen.taken, began)
+        per_epoch = loop.order.updates_per_epoch
+        return result_of(outcome, adapter_digest, parameters, trained, per_epoch, chosen.taken, began)
 
     def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
         """See `Engine.generate`."""
@@ -206,6 +221,21 @@ class MlxEngine(ABC):
             for asked in (request, alone)
         ]
         return tuple(a.sample_id for a, b in zip(*both, strict=True) if (a.text, a.tokens) != (b.text, b.tokens))
+
+    def probe(self, adapter: Path, samples: tuple[Sample, ...], root: Path, *, out: Path) -> Probe:
+        """See `Engine.probe`."""
+        self.use_root(root)
+        return probe(self, adapter, samples, root, out=out)
+
+    def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
+        """See `Engine.prompt_tokens`."""
+        self.use_root(root)
+        return tuple(len(self.prompt(sample, root).tokens) for sample in samples)
+
+    @property
+    def context_tokens(self) -> int | None:
+        """See `Engine.context_tokens`."""
+        return context_tokens(self.config)
 
     def close(self) -> None:
         """See `Engine.close`."""
@@ -305,31 +335,4 @@ def _request_digest(
             "paths": taken,
             "rows": [[(r.id, r.tokens, r.first_label, r.prompt.images) for r in rows] for rows in (train, valid)],
         }
-    )
-
-
-def _result(
-    outcome: Outcome,
-    digest: str,
-    parameters: int,
-    attached: Attached,
-    per_epoch: int,
-    taken: dict[str, str],
-    began: float,
-) -> TuneResult:
-    progress = outcome.progress
-    return TuneResult(
-        adapter_digest=digest,
-        updates=progress.update,
-        epochs=progress.update / per_epoch,
-        trained_tokens=progress.trained_tokens,
-        trainable_parameters=parameters,
-        matched_modules=len(attached.names),
-        final_train_loss=progress.history[-1]["loss"],
-        valid_losses=tuple(progress.valid_losses),
-        history=tuple(progress.history),
-        peak_memory_bytes=mx.get_peak_memory(),
-        seconds=time.perf_counter() - began,
-        resumed_from_update=outcome.resumed_from_update,
-        paths_taken=taken,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlx.core as mx
 from mlx import nn
 from mlx.utils import tree_flatten
 
@@ -113,6 +114,13 @@ class ImageEngine(MlxEngine):
         walk = QwenWalk(reader.look if cached else reader.look_again, reader.image_token, reader.merge)
         chosen = self.packed(request, rows, walk, reader.image_token)
         return replace(chosen, taken=chosen.taken | {"cache_vision": "on" if cached else "off: not in the plan"})
+
+    def package_inputs(self, row: Row) -> dict[str, Any]:
+        reader = self.reader
+        return reader.inputs(row.prompt) if isinstance(reader, PlainReader) else reader.pixels(row.prompt)
+
+    def package_logits(self, model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array:
+        return api.package_logits(model, tokens, inputs)
 
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):

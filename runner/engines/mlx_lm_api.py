@@ -14,6 +14,7 @@ from mlx_lm.models.cache import BatchKVCache, KVCache, make_prompt_cache
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
 from mlx_lm.utils import dequantize_model, load_config, load_model, load_tokenizer
+from mlx_lm.utils import load as official_load
 
 from runner.engines.lora import Attached, finish_attachment, select_targets
 from runner.errors import InvalidError
@@ -50,6 +51,18 @@ def load_reading(folder: Path) -> Any:
 
 def _tokenizer(folder: Path, config: dict[str, Any]) -> Any:
     return load_tokenizer(folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id"))
+
+
+def open_officially(folder: Path, adapter: Path) -> nn.Module:
+    """The model as `mlx_lm.load(folder, adapter_path=…)` gives it."""
+    model: nn.Module = official_load(str(folder), adapter_path=str(adapter))[0]
+    return model
+
+
+def package_logits(model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array:
+    """The package's own call on whole rows: logits [rows, tokens, vocabulary]."""
+    made: mx.array = model(tokens)
+    return made
 
 
 def skeleton(config: dict[str, Any]) -> nn.Module:

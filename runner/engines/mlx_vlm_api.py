@@ -24,6 +24,7 @@ from mlx_vlm.utils import (
     prepare_inputs,
     update_module_configs,
 )
+from mlx_vlm.utils import load as official_load
 from PIL import Image
 from transformers.utils.logging import set_verbosity_error
 
@@ -79,6 +80,19 @@ def _processor(folder: Path, model: nn.Module) -> Any:
     if image_processor is not None:
         processor.image_processor = image_processor
     return processor
+
+
+def open_officially(folder: Path, adapter: Path) -> nn.Module:
+    """The model as `mlx_vlm.load(folder, adapter_path=…)` gives it."""
+    set_verbosity_error()
+    model: nn.Module = official_load(str(folder), adapter_path=str(adapter))[0]
+    return model
+
+
+def package_logits(model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array:
+    """The package's own call on whole rows: logits [rows, tokens, vocabulary]."""
+    others = {name: value for name, value in inputs.items() if name != "pixel_values"}
+    return logits(model, tokens, inputs.get("pixel_values"), **others)
 
 
 def skeleton(config: dict[str, Any]) -> nn.Module:

@@ -54,6 +54,18 @@ class TuneResult:
     seconds: float
     resumed_from_update: int
     paths_taken: dict[str, str] = field(default_factory=dict)  # fast path → "on" or why it is off
+    trained: dict[str, Any] = field(default_factory=dict)  # tensors, modules, changed_modules, unexpected, unchanged
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What an adapter does to the logits of a few rows, at their last positions."""
+
+    rows: int
+    size: float  # greatest magnitude of the base's logits
+    adapter_difference: float  # greatest, between adapted and base logits
+    unchanged_difference: float  # the same for a fresh adapter, whose second factor is zero
+    dtype: str  # that the engine computes in
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,16 @@ class Engine(Protocol):
 
     def compare_answers(self, request: GenerateRequest) -> tuple[str, ...]:
         """The ids of samples whose greedy answer in a batch is not their answer alone; empty where all agree."""
+
+    def probe(self, adapter: Path, samples: tuple[Sample, ...], root: Path, *, out: Path) -> Probe:
+        """What an adapter does to a few samples' logits; they are written to `out`, for a fresh process to compare."""
+
+    def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
+        """Tokens of each sample's prompt, images included."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """The longest prompt with its answer that the model was made for; None where its config does not say."""
 
     def close(self) -> None:
         """Free the model's memory."""

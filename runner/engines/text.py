@@ -57,6 +57,12 @@ class TextEngine(MlxEngine):
             return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
         return self.packed(request, rows, LlamaWalk())
 
+    def package_inputs(self, row: Row) -> dict[str, Any]:
+        return {}
+
+    def package_logits(self, model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array:
+        return api.package_logits(model, tokens, inputs)
+
     def decoder(self, request: GenerateRequest) -> Decoder:
         return TextDecoder(self.model)
 

@@ -90,7 +90,13 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         answers.flush()
 
     stop, keeper = Stop(), EngineKeeper()
-    around = Surroundings(open_engine=keeper.open, on_event=emit, should_stop=stop, open_reader=open_reader)
+    around = Surroundings(
+        open_engine=keeper.open,
+        close_engine=keeper.close,
+        on_event=emit,
+        should_stop=stop,
+        open_reader=open_reader,
+    )
     emit({"event": "ready", "pid": os.getpid()})
     for line in requests:
         emit(answer(json.loads(line), around))

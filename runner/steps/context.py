@@ -36,6 +36,7 @@ class Surroundings:
     """What the process around a step offers to it."""
 
     open_engine: Callable[[Path, str, str], Engine]  # checkpoint folder, family, dtype
+    close_engine: Callable[[], None]  # frees the base model; the next `open_engine` loads it again
     on_event: OnEvent
     should_stop: ShouldStop
     open_reader: Callable[[Path], Reader]  # checkpoint folder; tokenizer and processor, no weights

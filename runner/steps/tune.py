@@ -10,6 +10,7 @@ from runner.files import read_json, write_json
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
+from runner.steps.liveness import Subject, prove
 from runner.steps.rows import rows_of
 
 CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
@@ -25,9 +26,10 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     engine = around.open_engine(request.inputs["model"], params["family"], params["dtype"])
     assert train.micro_batch is not None
     assert train.grad_checkpoint is not None
+    rows = _split(request, "train")
     result = engine.tune(
         TuneRequest(
-            train=_split(request, "train"),
+            train=rows,
             valid=_split(request, "valid"),
             lora=lora,
             train_spec=train,
@@ -43,12 +45,14 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         on_event=around.on_event,
         should_stop=around.should_stop,
     )
+    subject = Subject(request.id, request.inputs["model"], request.out, result.adapter_digest, result.trained)
+    liveness = prove(subject, params["family"], params["dtype"], rows, request.root, around)
     write_json(request.out / HISTORY, plain(result.history))
-    measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest")}
+    measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest", "trained")}
     measures["history"] = curve(result.history)
     # The same tensors under another scale are another adapter.
     content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
-    measures |= {"adapter_digest": result.adapter_digest, "scale": lora.scale}
+    measures |= {"adapter_digest": result.adapter_digest, "scale": lora.scale, "liveness": liveness}
     return StepResult(measures, {ADAPTER: content, HISTORY: digest_value([_untimed(r) for r in result.history])})
 
 

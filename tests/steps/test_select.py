@@ -26,7 +26,7 @@ def selected(tmp_path: Path, values: dict[str, float], direction: str = "higher"
     out.mkdir()
     params = {"metric": "cer", "direction": direction, "variants": {name: {} for name in values}}
     request = StepRequest("select/x", "select", params, inputs, out, tmp_path / "checkpoint", tmp_path)
-    run_step(request, Surroundings(no_engine, lambda _: None, lambda: False, no_engine))
+    run_step(request, Surroundings(no_engine, lambda: None, lambda _: None, lambda: False, no_engine))
     return out
 
 
