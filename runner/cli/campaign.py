@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,12 +20,22 @@ from runner.spec.load import load_spec
 from runner.spec.model import Spec
 from runner.spec.provenance import resolved_text
 
+if TYPE_CHECKING:
+    from runner.run.campaign import Outcome, Planned
+
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the spec; recorded."
 )
 FORMAT = click.option(
     "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+TARGET = click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="STEP",
+    help="Only this step and what it needs; an id of `lorarun plan` or a pattern such as 'tune/*'. May be repeated.",
 )
 
 
@@ -46,8 +57,17 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
 @click.command()
 @SPEC
 @SET
-@FORMAT
-@click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "mermaid"]),
+    default="text",
+    show_default=True,
+    help="A tree, data for programs (docs/plan.md), or a diagram for Markdown.",
+)
+@TARGET
+@click.option("--explain", "explained", metavar="STEP", help="Tell all about one step: key, inputs, reasons, memory.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run, 0 when nothing would.")
 @click.option("--show-resolved", is_flag=True, help="Print the resolved spec with where each value came from.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE.json", help="Save it for `lorarun apply FILE.json`."
@@ -56,15 +76,24 @@ def plan(
     spec: Path,
     overrides: tuple[str, ...],
     output_format: str,
+    targets: tuple[str, ...],
+    explained: str | None,
     detailed_exitcode: bool,
     show_resolved: bool,
     out: Path | None,
 ) -> int:
-    """Show the steps SPEC leads to, in order: cached, or to be run and why.
+    """Show the steps SPEC leads to: cached, or to be run and why; with the time, memory and disk that they will take.
 
-    Nothing is run and nothing is written but a cache of digests, and FILE.json where it is asked for.
+    Nothing is run and nothing is written but a cache of digests, and FILE.json where it is asked for. `+` runs, `~`
+    runs after its inputs, a step without a mark is cached. Times are those of earlier steps on this machine.
+
+    \b
+      lorarun plan specs/demo.yaml
+      lorarun plan specs/demo.yaml --target tune/qwen-lora      that step and what it needs
+      lorarun plan specs/demo.yaml --explain tune/qwen-lora     every reason, input and setting
+      lorarun plan specs/demo.yaml --format mermaid > plan.mmd
+      lorarun plan specs/demo.yaml --detailed-exitcode          in CI: 4 where something would run
     """
-    from runner.cli.plan_text import plan_json, plan_text
     from runner.run.campaign import Options, plan_campaign
     from runner.run.saved import saved_plan, write_plan
 
@@ -73,23 +102,43 @@ def plan(
         click.echo(resolved_text(load_spec(spec, root, overrides=overrides)), nl=False)
         return int(ExitCode.SUCCESS)
     loaded = load_checked(spec, root, overrides)
-    planned = plan_campaign(loaded, root, Options())
+    planned = plan_campaign(loaded, root, Options(targets=targets))
     if out is not None:
-        write_plan(out, saved_plan(loaded, planned.plan, planned.survey.known))
-    if output_format == "json":
-        click.echo(json.dumps(plan_json(planned.plan), ensure_ascii=False, indent=1))
-    else:
-        click.echo(plan_text(planned.plan))
+        write_plan(out, saved_plan(loaded, planned.plan, planned.survey.known, targets=targets))
+    click.echo(_shown(loaded, root, planned, output_format, explained))
     for model in planned.survey.absent:
         about = f"model `{model.id}`: `{model.path}` is not on this machine, its facts are the shipped ones"
         click.echo(f"note: {one_line(about)}; `lorarun fetch {one_line(spec)}` brings it", err=True)
     return int(ExitCode.CHANGED if detailed_exitcode and planned.plan.to_run else ExitCode.SUCCESS)
 
 
+def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explained: str | None) -> str:
+    """The plan, or one step of it, as it was asked for."""
+    from runner.cli.plan_explain import explain_step
+    from runner.cli.plan_json import plan_json
+    from runner.cli.plan_mermaid import plan_mermaid
+    from runner.cli.plan_text import plan_text
+    from runner.plan.choose import named
+    from runner.run.outlook import outlook
+
+    if output_format == "mermaid" and not explained:
+        return plan_mermaid(planned.plan)
+    seen = outlook(spec, root, planned.plan, planned.survey)
+    if explained:
+        if output_format != "text":
+            raise UsageError("`--explain` gives text", help="leave out `--format`: `--format json` has all steps")
+        steps = named(planned.steps, [explained])
+        return "\n\n".join(explain_step(spec, planned, seen, step) for step in steps)
+    if output_format == "json":
+        return json.dumps(plan_json(planned.plan, seen), ensure_ascii=False, indent=1)
+    return plan_text(planned.plan, seen, now=datetime.now().astimezone())
+
+
 @click.command()
 @SPEC
 @SET
 @FORMAT
+@TARGET
 @click.option("--force", "force", multiple=True, metavar="STEP", help="Run this step again, whatever is cached.")
 @click.option(
     "--rerun-changed-environment",
@@ -106,6 +155,7 @@ def apply(
     spec: Path,
     overrides: tuple[str, ...],
     output_format: str,
+    targets: tuple[str, ...],
     force: tuple[str, ...],
     environment_change: str,
     lock_timeout: float,
@@ -117,7 +167,13 @@ def apply(
     SPEC may be a plan that `lorarun plan --out FILE.json` saved; it is refused when anything changed since.
 
     The exit code is the verdict: 0 PASS, 6 FAIL, 7 INCONCLUSIVE, 5 a step failed. Ctrl-C once saves the running
-    step's state; the same command goes on from there.
+    step's state; the same command goes on from there. With --target nothing is judged or recorded: 0 says that the
+    steps are made.
+
+    \b
+      lorarun apply specs/demo.yaml
+      lorarun apply specs/demo.yaml --target tune/qwen-lora
+      lorarun apply specs/demo.yaml --set tunes.qwen-lora.train.epochs=1
     """
     from runner.cli import progress
     from runner.run.campaign import Options, apply_campaign
@@ -125,9 +181,12 @@ def apply(
 
     saved = read_plan(spec) if spec.suffix == ".json" else None
     root = find_root(None if saved else spec)
-    if saved and (overrides or force):
-        raise UsageError("a saved plan is applied as it is", help="leave out --set and --force, or plan again")
-    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved)
+    if saved and (overrides or force or targets):
+        raise UsageError(
+            "a saved plan is applied as it is", help="leave out --set, --force and --target, or plan again"
+        )
+    wanted = saved.targets if saved else targets
+    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted)
     loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
     view = progress.choose(output_format)
     try:
@@ -137,7 +196,7 @@ def apply(
     return _finish(loaded.metadata.language, root, outcome, output_format)
 
 
-def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
+def _finish(language: str, root: Path, outcome: Outcome, output_format: str) -> int:
     """Write the reports and say what came out and what to do next."""
     from runner.acceptance.result import result_line
     from runner.models.lock import lock_path
@@ -145,6 +204,8 @@ def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
     from runner.store.ssot import Stored
 
     done = outcome.account
+    if done is None:
+        return _unjudged(outcome, output_format)
     reports = keep_reports(root, Stored(done.record_id, done.record), language=language)
     if output_format == "text":
         record = f"ssot/records/{done.record_id}.json"
@@ -163,6 +224,17 @@ def _finish(language: str, root: Path, outcome: Any, output_format: str) -> int:
         click.echo(f"error: {outcome.failure}", err=True)
         codes.append(outcome.failure.exit_code)
     return int(worst(codes))
+
+
+def _unjudged(outcome: Outcome, output_format: str) -> int:
+    """The end of a run of some steps only."""
+    if output_format == "text":
+        click.echo(f"ran {outcome.ran} steps, {outcome.cached} cached, {outcome.seconds:.1f} s", err=True)
+        click.echo("no verdict: only some steps were asked for; without --target all run and are judged", err=True)
+    if outcome.failure is None:
+        return int(ExitCode.SUCCESS)
+    click.echo(f"error: {outcome.failure}", err=True)
+    return int(outcome.failure.exit_code)
 
 
 @click.command()

@@ -1,39 +1,98 @@
-"""A plan in words and as JSON."""
+"""A plan in words: its steps as a tree, why each runs, what it will take, and what all of them come to."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+import click
+
 from runner.plan.model import Plan, PlannedStep
+from runner.plan.tree import Branch, branches
+from runner.report.hostile import one_line
+from runner.run.outlook import Outlook
+from runner.spec.diagnostics import width
 from runner.spec.model import LoraSpec
 
+ACTIONS = {"run": "run", "upstream": "run after its inputs", "cached": "cached"}
+COLOURS = {"run": "green", "upstream": "yellow", "cached": "bright_black"}
 MARKS = {"run": "+", "upstream": "~", "cached": " "}
+NOT_KNOWN = "?"
+HEADINGS = ("", "  step", "", "time", "memory", "disk")
 
 
-def plan_text(plan: Plan) -> str:
-    """One line a step, with every reason below it."""
-    width = max((len(s.step.id) for s in plan.steps), default=0)
-    lines = [f"{plan.campaign}: {plan.spec_path}", ""]
-    for planned in plan.steps:
-        lines += _step(planned, width)
-    lines += ["", _total(plan)]
-    return "\n".join(lines)
+def plan_text(plan: Plan, outlook: Outlook, *, now: datetime) -> str:
+    """The tree with a line of reasons below each step that runs, then the totals."""
+    found = branches(plan.steps)
+    rows = [_row(b, outlook) for b in found]
+    widths = [max(map(width, column)) for column in zip(HEADINGS, *rows, strict=True)]
+    lines = [f"{one_line(plan.campaign)}: {one_line(plan.spec_path)}", ""]
+    if plan.to_run:
+        lines.append(click.style(_cells(HEADINGS, widths), bold=True))
+    for branch, row in zip(found, rows, strict=True):
+        lines.append(click.style(_cells(row, widths), fg=COLOURS[branch.planned.action]))
+        lines += [f"{'':>{widths[0]}}  {branch.below}    {one_line(text)}" for text in _details(branch.planned)]
+    return "\n".join([*lines, "", *totals(plan, outlook, now=now)])
 
 
-def _step(planned: PlannedStep, width: int) -> list[str]:
-    what = {"run": "run", "upstream": "run after its inputs", "cached": "cached"}[planned.action]
-    if planned.cached_as:
-        what += f" (as {planned.cached_as})"
-    lines = [f" {MARKS[planned.action]} {planned.step.id:<{width}}  {what}"]
-    if planned.step.kind == "tune" and planned.action != "cached":
-        lines.append(f"     {tuning(planned.step.params)}")
-        lines += [f"     memory: {note}" for note in planned.step.notes]
-        lines += [f"     path: {name} {said}" for name, said in planned.step.paths]
+def _cells(row: Sequence[str], widths: Sequence[int]) -> str:
+    """Cells side by side: the first and the figures to the right, names to the left."""
+    cells = []
+    for i, (cell, wide) in enumerate(zip(row, widths, strict=True)):
+        pad = " " * (wide - width(cell))
+        cells.append(cell + pad if i in (1, 2) else pad + cell)
+    return "  ".join(cells).rstrip()
+
+
+def _row(branch: Branch, outlook: Outlook) -> tuple[str, ...]:
+    planned = branch.planned
+    name = f"{branch.lead}{MARKS[planned.action]} {one_line(planned.step.id)}"
+    takes = outlook.steps.get(planned.step.id)
+    if takes is None:
+        return (str(branch.position), name, action_of(planned), "", "", "")
+    return (
+        str(branch.position),
+        name,
+        action_of(planned),
+        duration(takes.duration.seconds),
+        size(takes.memory.size_bytes),
+        size(takes.disk.size_bytes),
+    )
+
+
+def action_of(planned: PlannedStep) -> str:
+    """What becomes of a step, in a word or two."""
+    if [r.code for r in planned.reasons] == ["first"]:
+        return "run, the first time"
+    text = ACTIONS[planned.action]
+    return f"{text} (as {one_line(planned.cached_as)})" if planned.cached_as else text
+
+
+def _details(planned: PlannedStep) -> list[str]:
+    lines = []
     if planned.action == "run":
-        for reason in planned.reasons:
-            place = f" ({reason.location})" if reason.location else ""
-            lines.append(f"     {reason.code}: {reason.text}{place}")
+        lines += [reason_of(planned, i) for i, r in enumerate(planned.reasons) if r.code != "first"]
+    if planned.step.kind == "tune" and planned.action != "cached":
+        lines.append(tuning(planned.step.params))
+        lines += [f"memory: {note}" for note in planned.step.notes[-1:]]  # what was refused before: --explain
+        lines += _paths(planned.step.paths)
     return lines
+
+
+def _paths(paths: Sequence[tuple[str, str]]) -> list[str]:
+    """The fast paths that a tuning takes, and why it does not take the others."""
+    on = ", ".join(name for name, said in paths if said == "on")
+    off = ", ".join(f"{name} ({said.removeprefix('off: ')})" for name, said in paths if said != "on")
+    said = "; ".join([*([on] if on else []), *([f"not {off}"] if off else [])])
+    return [f"fast paths: {said}"] if said else []
+
+
+def reason_of(planned: PlannedStep, i: int) -> str:
+    """One reason with the place in the spec that it comes from."""
+    reason = planned.reasons[i]
+    place = f" ({reason.location})" if reason.location else ""
+    return f"{reason.code}: {reason.text}{place}"
 
 
 def tuning(params: dict[str, Any]) -> str:
@@ -48,34 +107,75 @@ def tuning(params: dict[str, Any]) -> str:
     )
 
 
-def _total(plan: Plan) -> str:
+def totals(plan: Plan, outlook: Outlook, *, now: datetime) -> list[str]:
+    """Steps, time with the hour when it is done, memory against its limit, disk, downloads."""
     run, cached = len(plan.to_run), len(plan.steps) - len(plan.to_run)
     if not run:
-        return f"nothing to run: all {cached} steps are cached"
-    return f"{len(plan.steps)} steps: {run} to run, {cached} cached"
+        return [f"nothing to run: all {cached} steps are cached"]
+    lines = [f"{len(plan.steps)} steps: {run} to run, {cached} cached", _time(outlook, now)]
+    lines += [_memory(outlook), _disk(outlook)]
+    lines += [
+        f"fetch   {one_line(d.path)} at {one_line(d.revision)}: {_about(d.size_bytes)}" for d in outlook.downloads
+    ]
+    return lines
 
 
-def plan_json(plan: Plan) -> dict[str, Any]:
-    """The plan as data, `format` first."""
-    return {
-        "format": "lorarun/plan/v1",
-        "campaign": plan.campaign,
-        "spec": plan.spec_path,
-        "recipe_digest": plan.recipe_digest,
-        "policy_digest": plan.policy_digest,
-        "steps": [
-            {
-                "id": s.step.id,
-                "kind": s.step.kind,
-                "model": s.step.group or None,
-                "action": s.action,
-                "key": s.key or None,
-                "notes": list(s.step.notes),
-                "forecast_bytes": s.step.forecast_bytes,
-                "paths": dict(s.step.paths),
-                "needs": sorted({n.step for n in s.step.needs}),
-                "reasons": [{"code": r.code, "text": r.text, "location": r.location or None} for r in s.reasons],
-            }
-            for s in plan.steps
-        ],
-    }
+def _time(outlook: Outlook, now: datetime) -> str:
+    if outlook.untimed == len(outlook.steps):
+        return "time    unknown: nothing like it ran on this machine yet"
+    done = (now + timedelta(seconds=outlook.seconds)).strftime("%H:%M")
+    if outlook.untimed:
+        unknown = f"{_steps(outlook.untimed)} of unknown time"
+        return f"time    {duration(outlook.seconds)}, and {unknown}; not done before {done}"
+    return f"time    about {duration(outlook.seconds)}; done about {done}"
+
+
+def _memory(outlook: Outlook) -> str:
+    limit = f"; the limit is {size(outlook.memory_limit_bytes)}" if outlook.memory_limit_bytes else "; no limit is set"
+    most = outlook.most_memory
+    if most is None:
+        return f"memory  unknown until a step is forecast or measured{limit}"
+    return f"memory  at most {size(most[1])}, at {one_line(most[0])} ({outlook.steps[most[0]].memory.basis}){limit}"
+
+
+def _disk(outlook: Outlook) -> str:
+    known = outlook.unsized < len(outlook.steps)
+    need = f"about {size(outlook.disk_bytes)} more" if known else "unknown"
+    need += f", and {_steps(outlook.unsized)} of unknown size" if known and outlook.unsized else ""
+    free = f"; {size(outlook.free_bytes)} free" if outlook.free_bytes is not None else ""
+    limit = outlook.disk_limit_bytes
+    return f"disk    {need}{free}" + (f"; {size(outlook.used_bytes)} of {size(limit)} in use" if limit else "")
+
+
+def _steps(count: int) -> str:
+    return "1 step" if count == 1 else f"{count} steps"
+
+
+def _about(count: int | None) -> str:
+    return f"about {size(count)} of weights" if count else "its size is not known"
+
+
+def duration(seconds: float | None) -> str:
+    """`12 s`, `4 min`, `2 h 05 min`; `?` where it is not known."""
+    if seconds is None:
+        return NOT_KNOWN
+    if seconds < 99.5:
+        return f"{max(seconds, 1):.0f} s" if seconds >= 0.5 else "< 1 s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(count: int | None) -> str:
+    """Decimal bytes for people; `?` where they are not known."""
+    if count is None:
+        return NOT_KNOWN
+    for unit, scale in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}" if count < 100 * scale else f"{count / scale:,.0f} {unit}"
+    return f"{count} B"
+
+
+def sequence(names: Sequence[str], most: int = 12) -> str:
+    """Names in a row, the rest counted."""
+    shown = ", ".join(map(one_line, names[:most]))
+    return f"{shown}, and {len(names) - most} more" if len(names) > most else shown

@@ -52,6 +52,8 @@ def _status_text(status: Status) -> str:
     lines += [_step(step, status) for step in status.steps]
     if status.result.get("verdict"):
         lines.append(f"RESULT: {status.result['verdict']} — {status.result.get('reason', '')}")
+    elif status.result.get("event") == "result":
+        lines.append(f"no verdict: {status.result.get('reason', '')}")
     elif status.result:
         lines.append(f"stopped with exit code {status.result.get('exit_code')}: {status.result.get('message', '')}")
     if status.state == "interrupted":

@@ -94,14 +94,18 @@ def why(
 
 
 def locate(step: Step, path: tuple[str | int, ...], positions: Mapping[Key, Position]) -> str:
-    """`file:line` of the spec value behind a place in a step's params, as near as it can be found."""
+    """`file:line` (or `--set`) of the spec value behind a place in a step's params, as near as it can be found."""
     for origin in step.origins:
         for tail in (path, path[1:]):
             position = positions.get((*origin, *tail)) if tail else None
             if position:
-                return f"{position.path}:{position.line}"
+                return _place(position)
     position = positions.get(path)
-    return f"{position.path}:{position.line}" if position else ""
+    return _place(position) if position else ""
+
+
+def _place(position: Position) -> str:
+    return position.path if position.path.startswith("--") else f"{position.path}:{position.line}"
 
 
 def _differences(old: Any, new: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], Any, Any]]:

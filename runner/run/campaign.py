@@ -6,10 +6,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import ChangedError, IntegrityError, LorarunError
+from runner.errors import ChangedError, ExitCode, IntegrityError, LorarunError
 from runner.models.facts import facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.build import build_steps
+from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
@@ -34,6 +35,7 @@ class Options:
     repair: bool = False
     locked: bool = False  # inputs have to be those of the lock
     saved: SavedPlan | None = None  # the plan has to be this one still
+    targets: tuple[str, ...] = ()  # steps to run with what they need, by id or pattern; none is all
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,9 @@ class Planned:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `apply` came to."""
+    """What `apply` came to. With targets nothing is judged, and there is no account."""
 
-    account: Account
+    account: Account | None
     ran: int
     cached: int
     seconds: float
@@ -61,11 +63,14 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
 
     Raises:
         ResourceError: a tuning fits in no way under the memory limit; nothing was started.
+        UsageError: a target that no step is called.
     """
     choices = choices_for(spec, root)
     configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
     pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
     steps = build_steps(spec, choices=choices, configs=configs, pins=pins)
+    if options.targets:
+        steps = with_needs(steps, named(steps, options.targets))
     surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
     return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed)
 
@@ -86,7 +91,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
             planned = plan_campaign(spec, root, options)
         need_models(planned.survey, root)
         if options.saved:
-            hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known))
+            hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known, targets=options.targets))
         if options.locked:
             hold_to_lock(spec, root, planned.survey, planned.steps)
         if options.environment_change == "ask":
@@ -94,7 +99,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         keep_lock(spec, root, planned.survey, planned.steps)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
-            return _run(spec, root, planned, journal, started)
+            return _run(spec, root, planned, journal, started, targets=options.targets)
         except LorarunError as error:
             journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})
             raise
@@ -102,7 +107,9 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
             journal.close()
 
 
-def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: float) -> Outcome:
+def _run(
+    spec: Spec, root: Path, planned: Planned, journal: Journal, started: float, *, targets: tuple[str, ...]
+) -> Outcome:
     cached = [s.step.id for s in planned.plan.steps if s.action == "cached"]
     ids = [s.step.id for s in planned.plan.steps]
     journal({"event": "plan", "campaign": spec.metadata.name, "spec": spec.path, "steps": ids, "cached": cached})
@@ -121,7 +128,7 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
     )
     loop.run(planned.steps)
     check_unchanged(spec, root, surveyed)
-    done = account(spec, root, surveyed, planned.steps, loop.outcomes)
+    done = None if targets else account(spec, root, surveyed, planned.steps, loop.outcomes)
     actions = [o.action for o in loop.outcomes.values()]
     seconds = round(time.monotonic() - started, 3)
     outcome = Outcome(done, actions.count("run"), actions.count("cached"), seconds, loop.failure)
@@ -130,13 +137,14 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
 
 
 def _result(outcome: Outcome) -> Event:
-    verdict = outcome.account.verdict
+    done = outcome.account
+    code = outcome.failure.exit_code if outcome.failure else ExitCode.SUCCESS
     return {
         "event": "result",
-        "verdict": verdict.status,
-        "exit_code": int(verdict.exit_code),
-        "reason": verdict.reason,
-        "record": outcome.account.record_id,
+        "verdict": done.verdict.status if done else None,
+        "exit_code": int(done.verdict.exit_code if done else code),
+        "reason": done.verdict.reason if done else "only some steps were asked for, so nothing is judged",
+        "record": done.record_id if done else None,
         "ran": outcome.ran,
         "cached": outcome.cached,
         "seconds": outcome.seconds,

@@ -15,7 +15,7 @@ from runner.plan.resolve import Known
 from runner.record.shape import ShapeError, build
 from runner.spec.model import Spec
 
-FORMAT = "lorarun/plan/v1"
+FORMAT = "lorarun/saved-plan/v1"
 MAX_BYTES = 16 * 2**20
 SHOWN = 5
 
@@ -27,6 +27,7 @@ class SavedPlan:
     format: str
     spec: str  # relative to the project's root
     overrides: tuple[str, ...]
+    targets: tuple[str, ...]  # the steps that were asked for; none is all of them
     recipe: str
     policy: str
     sources: dict[str, str]  # "dataset/images" → digest
@@ -34,12 +35,13 @@ class SavedPlan:
     steps: dict[str, str]  # id → "run <key>", "cached <key>", "upstream"
 
 
-def saved_plan(spec: Spec, plan: Plan, known: Known) -> SavedPlan:
+def saved_plan(spec: Spec, plan: Plan, known: Known, *, targets: tuple[str, ...] = ()) -> SavedPlan:
     """The plan as it can be saved, or compared with a saved one."""
     return SavedPlan(
         format=FORMAT,
         spec=spec.path,
         overrides=spec.overrides,
+        targets=targets,
         recipe=plan.recipe_digest,
         policy=plan.policy_digest,
         sources=dict(known.sources),

@@ -64,6 +64,19 @@ def test_a_missing_output_is_named_in_the_plan(finished: Path) -> None:
     assert mini.ran(finished) == ["score/summary/after"]
 
 
+def test_a_target_runs_with_what_it_needs_and_judges_nothing(fresh: Path) -> None:
+    done = mini.lorarun(fresh, "apply", mini.SPEC_PATH, "--target", "tune/llama-lora")
+    assert (done.returncode, done.stdout) == (ExitCode.SUCCESS, "")
+    assert {"prepare/reports", "tune/llama-lora"} <= set(mini.ran(fresh))
+    assert not [step for step in mini.ran(fresh) if step.startswith(("generate/", "score/"))]
+    assert "no verdict" in done.stderr
+    assert "no verdict" in mini.lorarun(fresh, "status").stdout
+    assert not list((fresh / "ssot/records").iterdir())
+    whole = mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    assert whole.stdout.startswith("RESULT: ")
+    assert "tune/llama-lora" not in mini.ran(fresh)
+
+
 def test_a_changed_environment_alone_asks_first(finished: Path) -> None:
     """As on another machine: every manifest says that another kernel computed it."""
     _pretend_another_environment(finished)

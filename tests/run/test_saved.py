@@ -12,6 +12,7 @@ PLAN = SavedPlan(
     FORMAT,
     "specs/숫자.yaml",
     ("seed=3",),
+    ("tune/*",),
     "sha256:r",
     "sha256:p",
     {"dataset/a": "sha256:d"},
@@ -37,6 +38,7 @@ def test_a_plan_is_read_as_it_was_written(tmp_path):
         ({"policy": "sha256:x"}, "policy"),
         ({"recipe": "sha256:x"}, "recipe"),
         ({"overrides": ()}, "overrides"),
+        ({"targets": ()}, "targets"),
     ],
 )
 def test_a_stale_plan_is_refused_with_what_changed(change, named):
