@@ -24,16 +24,18 @@ from runner.engines.fast_paths import frozen_layers, shared_prefix
 from runner.engines.liveness import context_tokens, probe, trained_parts
 from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
+from runner.engines.memory_relief import Relief
 from runner.engines.packed import FrozenLayers, Packed, Walk
 from runner.engines.protocol import (
+    Asked,
     GenerateRequest,
     GenerateResult,
     OnEvent,
     PathComparison,
     Probe,
-    ShouldStop,
     TuneRequest,
     TuneResult,
+    never,
 )
 from runner.engines.randomness import generator
 from runner.engines.remat import checkpointed
@@ -137,7 +139,9 @@ class MlxEngine(ABC):
             )
         return fit(made, max_seq_length=spec.max_seq_length, truncate=spec.truncate)
 
-    def tune(self, request: TuneRequest, out: Path, *, on_event: OnEvent, should_stop: ShouldStop) -> TuneResult:
+    def tune(
+        self, request: TuneRequest, out: Path, *, on_event: OnEvent, should_stop: Asked, should_shrink: Asked = never
+    ) -> TuneResult:
         """See `Engine.tune`."""
         began = time.perf_counter()
         if not request.train:
@@ -157,7 +161,7 @@ class MlxEngine(ABC):
             digest = _request_digest(request, train, valid, start, chosen.taken)
             loop = Loop(request, step, train, valid, digest=digest)
             with checkpointed(self.layers() if chosen.patch_layers else []):
-                outcome = loop.run(on_event, should_stop)
+                outcome = loop.run(on_event, should_stop, should_shrink)
             adapter_digest = write_adapter(out, outcome.adapter, attached.config)
             parameters = sum(v.size for v in outcome.adapter.values())
             trained = trained_parts(attached, beginning, outcome.adapter)
@@ -168,7 +172,9 @@ class MlxEngine(ABC):
         per_epoch = loop.order.updates_per_epoch
         return result_of(outcome, adapter_digest, parameters, trained, per_epoch, chosen.taken, began)
 
-    def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
+    def generate(
+        self, request: GenerateRequest, *, on_event: OnEvent, should_stop: Asked, should_shrink: Asked = never
+    ) -> GenerateResult:
         """See `Engine.generate`."""
         began = time.perf_counter()
         mx.reset_peak_memory()
@@ -178,7 +184,9 @@ class MlxEngine(ABC):
             batches = self._batches(request, decoder)
             shared = decoder.share([job.prompt for batch in batches for job in batch])
             total, made = sum(len(b) for b in batches), list[Completion]()
+            relief = Relief(should_shrink, lambda: None, on_event)
             for batch in batches:
+                relief(len(made), total)
                 answers = answer_batch(
                     batch,
                     decoder,

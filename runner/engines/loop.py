@@ -17,9 +17,10 @@ from mlx.utils import tree_flatten
 
 from runner.engines import randomness, state
 from runner.engines.lora import load_into, trainable
+from runner.engines.memory_relief import Relief
 from runner.engines.optimizer import make_optimizer
 from runner.engines.order import Order, micro_batches, order_of
-from runner.engines.protocol import OnEvent, ShouldStop, TuneRequest
+from runner.engines.protocol import OnEvent, ShouldShrink, ShouldStop, TuneRequest, never
 from runner.engines.rows import Row
 from runner.engines.schedule import learning_rate
 from runner.engines.state import Progress, Tensors
@@ -52,7 +53,7 @@ class Loop:
         self.best: dict[str, mx.array] = {}
         self._started = 0.0
 
-    def run(self, on_event: OnEvent, should_stop: ShouldStop) -> Outcome:
+    def run(self, on_event: OnEvent, should_stop: ShouldStop, should_shrink: ShouldShrink = never) -> Outcome:
         """Train to the end, from the checkpoint if there is one.
 
         Raises:
@@ -64,9 +65,10 @@ class Loop:
         resumed = self._resume()
         self._started = time.perf_counter() - self.progress.seconds
         model.train()
+        relief = Relief(should_shrink, self._save, on_event)
         total = self.order.updates
         while self.progress.update < total and not self.progress.stopped_early:
-            self._update(total, on_event, should_stop)
+            self._update(total, on_event, should_stop, relief)
             if self._due(self.spec.eval_every or self.order.updates_per_epoch, total):
                 self._validate(on_event)
             if self.progress.update % self.spec.save_every == 0 and self.progress.update < total:
@@ -74,7 +76,7 @@ class Loop:
         adapter = self.best if self.spec.best != "last" and self.best else trainable(model)
         return Outcome(adapter, self.progress, resumed)
 
-    def _update(self, total: int, on_event: OnEvent, should_stop: ShouldStop) -> None:
+    def _update(self, total: int, on_event: OnEvent, should_stop: ShouldStop, relief: Relief) -> None:
         progress, began = self.progress, time.perf_counter()
         rows = [self.train[i] for i in self.order.indices(progress.update)]
         tokens = sum(row.labels for row in rows)
@@ -82,6 +84,7 @@ class Loop:
         for index in range(progress.micro, len(micros)):
             if should_stop():
                 self._interrupt()
+            relief(progress.update, total)
             self._iteration(index, micros[index], tokens)
         rate = learning_rate(self.spec, progress.update, total)
         self.optimizer.learning_rate = rate

@@ -16,8 +16,19 @@ Event = dict[str, Any]
 "tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}."""
 
 OnEvent = Callable[[Event], None]
-ShouldStop = Callable[[], bool]
-"""Asked between micro-batches; True means: save a checkpoint and raise `InterruptedRunError`."""
+Asked = Callable[[], bool]
+"""A question that the caller answers between two micro-batches."""
+
+ShouldStop = Asked
+"""True means: save a checkpoint and raise `InterruptedRunError`."""
+
+ShouldShrink = Asked
+"""True, once for each time that memory ran short, means: save a checkpoint and free the cache."""
+
+
+def never() -> bool:
+    """For a caller that asks for nothing."""
+    return False
 
 
 @dataclass(frozen=True)
@@ -110,7 +121,15 @@ class PathComparison:
 class Engine(Protocol):
     """One loaded base model. Adapters are swapped on it; every call leaves the base as it was."""
 
-    def tune(self, request: TuneRequest, out: Path, *, on_event: OnEvent, should_stop: ShouldStop) -> TuneResult:
+    def tune(
+        self,
+        request: TuneRequest,
+        out: Path,
+        *,
+        on_event: OnEvent,
+        should_stop: ShouldStop,
+        should_shrink: ShouldShrink = never,
+    ) -> TuneResult:
         """Train an adapter into the folder `out`.
 
         Raises:
@@ -119,7 +138,14 @@ class Engine(Protocol):
             InterruptedRunError: `should_stop` said so; a checkpoint was written.
         """
 
-    def generate(self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop) -> GenerateResult:
+    def generate(
+        self,
+        request: GenerateRequest,
+        *,
+        on_event: OnEvent,
+        should_stop: ShouldStop,
+        should_shrink: ShouldShrink = never,
+    ) -> GenerateResult:
         """Answer every sample. Batched answers equal one-by-one answers."""
 
     def compare(self, request: TuneRequest) -> PathComparison:

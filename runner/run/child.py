@@ -38,6 +38,7 @@ class Worker:
     def __init__(self, *, environment: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
+        self._ready = False
         with log.open("ab") as stderr:
             # A session of its own: Ctrl-C reaches us alone, and the whole group can be ended at once.
             self.process = subprocess.Popen(
@@ -84,6 +85,7 @@ class Worker:
                 return dict(event)
             if event["event"] == "failed":
                 raise self._error(request.id, event)
+            self._ready |= event["event"] == "ready"
             on_event(event)
         raise StepError(f"{request.id}: its process ended: {self._ending()}", help=self._hint())
 
@@ -104,6 +106,11 @@ class Worker:
         """Ask the step to save its state and end."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+
+    def ask_to_shrink(self) -> None:
+        """Ask the step to save its state and to free what it keeps for speed alone."""
+        if self._ready and self.process.poll() is None:  # before, the signal would end it
+            self.process.send_signal(signal.SIGUSR1)
 
     def kill(self) -> None:
         """End the whole process group at once."""

@@ -1,7 +1,8 @@
 """The worker program: runs steps of one model in a process of its own, so that memory is measured and freed.
 
 Requests come as JSON lines on standard input, events and answers go as JSON lines to the first standard output.
-What packages print goes to standard error. SIGTERM asks the step to save its state and stop.
+What packages print goes to standard error. SIGTERM asks the step to save its state and stop,
+SIGUSR1 to use less memory.
 """
 
 from __future__ import annotations
@@ -82,6 +83,21 @@ class Stop:
         return self.asked
 
 
+class Pressure:
+    """Whether memory ran short since it was last asked: the guard's soft line was crossed, and it sent SIGUSR1."""
+
+    def __init__(self) -> None:
+        self._asked = False
+        signal.signal(signal.SIGUSR1, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self._asked = True
+
+    def __call__(self) -> bool:
+        asked, self._asked = self._asked, False
+        return asked
+
+
 def serve(requests: TextIO, answers: TextIO) -> None:
     """Answer requests until the input ends."""
 
@@ -89,13 +105,14 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         answers.write(json.dumps(value, ensure_ascii=False) + "\n")
         answers.flush()
 
-    stop, keeper = Stop(), EngineKeeper()
+    stop, pressure, keeper = Stop(), Pressure(), EngineKeeper()
     around = Surroundings(
         open_engine=keeper.open,
         close_engine=keeper.close,
         on_event=emit,
         should_stop=stop,
         open_reader=open_reader,
+        should_shrink=pressure,
     )
     emit({"event": "ready", "pid": os.getpid()})
     for line in requests:

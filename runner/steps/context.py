@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.engines.protocol import Engine, OnEvent, Reader, ShouldStop
+from runner.engines.protocol import Engine, OnEvent, Reader, ShouldShrink, ShouldStop, never
 
 
 @dataclass(frozen=True)
@@ -40,3 +40,4 @@ class Surroundings:
     on_event: OnEvent
     should_stop: ShouldStop
     open_reader: Callable[[Path], Reader]  # checkpoint folder; tokenizer and processor, no weights
+    should_shrink: ShouldShrink = never  # the guard's soft line was crossed

@@ -31,6 +31,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         ),
         on_event=around.on_event,
         should_stop=around.should_stop,
+        should_shrink=around.should_shrink,
     )
     write_completions(request.out / "completions.jsonl", result.completions)
     if params["prompt"]:

@@ -44,6 +44,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         request.out,
         on_event=around.on_event,
         should_stop=around.should_stop,
+        should_shrink=around.should_shrink,
     )
     subject = Subject(request.id, request.inputs["model"], request.out, result.adapter_digest, result.trained)
     liveness = prove(subject, params["family"], params["dtype"], rows, request.root, around)

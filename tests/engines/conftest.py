@@ -71,7 +71,8 @@ def ignore(event: dict) -> None:
 def tune(tmp_path):
     """Tune on an engine with small settings; keyword arguments change parts of the request."""
 
-    def run(engine, train, valid=(), /, *, out="adapter", should_stop=never, on_event=ignore, **changes):
+    def run(engine, train, valid=(), /, *, out="adapter", on_event=ignore, **changes):
+        asked = {name: changes.pop(name, never) for name in ("should_stop", "should_shrink")}
         lora = LoraSpec(**({"rank": 4, "alpha": 8.0} | changes.pop("lora", {})))
         settings = {"learning_rate": 1e-2, "epochs": 2, "batch_size": 4, "clip_norm": None} | changes.pop("train", {})
         known = {"seed": 7, "stream": "tune/x", "root": tmp_path, "micro_batch": 4, "grad_checkpoint": False}
@@ -79,7 +80,7 @@ def tune(tmp_path):
         spec = TrainSpec(**settings)
         spec = resolved(spec, decide(lora, spec, engine.config, micro_batch=known["micro_batch"]))
         request = TuneRequest(train=train, valid=valid, lora=lora, train_spec=spec, **known)
-        return engine.tune(request, tmp_path / out, on_event=on_event, should_stop=should_stop)
+        return engine.tune(request, tmp_path / out, on_event=on_event, **asked)
 
     return run
 
