@@ -77,11 +77,13 @@ def _details(planned: PlannedStep) -> list[str]:
         lines.append(tuning(planned.step.params))
         lines += [f"memory: {note}" for note in planned.step.notes[-1:]]  # what was refused before: --explain
         lines += _paths(planned.step.paths)
+    elif planned.action != "cached":  # of other steps only what is not as usual
+        lines += _paths([(name, said) for name, said in planned.step.paths if said != "on"])
     return lines
 
 
 def _paths(paths: Sequence[tuple[str, str]]) -> list[str]:
-    """The fast paths that a tuning takes, and why it does not take the others."""
+    """The fast paths that a step takes, and why it does not take the others."""
     on = ", ".join(name for name, said in paths if said == "on")
     off = ", ".join(f"{name} ({said.removeprefix('off: ')})" for name, said in paths if said != "on")
     said = "; ".join([*([on] if on else []), *([f"not {off}"] if off else [])])

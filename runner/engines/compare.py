@@ -1,23 +1,31 @@
-"""The fast paths beside the plain computation, on the user's own model and backend."""
+"""Each fast path beside the computation without it, on the user's own model and backend."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import mlx.core as mx
 from mlx import nn
 
 from runner.engines import randomness
 from runner.engines.lora import Attached
-from runner.engines.protocol import PathComparison, TuneRequest
+from runner.engines.protocol import AnswerComparison, GenerateResult, PathComparison, TuneRequest
 from runner.engines.rows import Row
 from runner.engines.step import Arrays, LossPath, Step
+from runner.spec.model import GenerateSpec
 
 # of losses and gradients, relative: rounding of the type, amplified by depth
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
-PAYS = 1.05  # a fast path may cost so many times the plain one before it is advised against
+PAYS = 1.2  # a path may take so many times as long, for timings of one micro-batch are noisy on a busy machine
+KEYS = {  # of a spec's `train`, by path
+    "packed": "pack",
+    "share_prefix": "share_prefix",
+    "cache_vision": "cache_vision",
+    "cache_frozen_layers": "cache_frozen_layers",
+}
 
 
 @dataclass(frozen=True)
@@ -60,25 +68,24 @@ def stir(model: nn.Module, attached: Attached) -> None:
         layer.lora_b = 0.01 * noise
 
 
-def verdict(plain: Measured, fast: Measured, *, dtype: str, taken: dict[str, str]) -> PathComparison:
-    """Whether the fast paths agree with the plain one and pay. Pure."""
+def verdict(path: str, without: Measured, taken: Measured, *, dtype: str) -> PathComparison:
+    """Whether a fast path agrees with the computation without it and pays. Pure."""
     tolerance = TOLERANCES.get(dtype, TOLERANCES["bfloat16"])
-    loss = abs(fast.loss - plain.loss) / max(abs(plain.loss), 1e-12)
-    gradient = _apart(plain.gradients, fast.gradients)
-    findings = []
-    if loss > tolerance or gradient > tolerance:
-        findings.append(f"the packed path differs by {max(loss, gradient):.1e}, more than {tolerance:.0e}")
-    elif fast.seconds > PAYS * plain.seconds:
-        findings.append(f"the packed path takes {fast.seconds / plain.seconds:.2f} times as long as the plain one")
+    loss = abs(taken.loss - without.loss) / max(abs(without.loss), 1e-12)
+    gradient = _apart(without.gradients, taken.gradients)
+    finding = ""
+    if not max(loss, gradient) <= tolerance:
+        finding = f"it differs by {max(loss, gradient):.0e}, more than {tolerance:.0e}"
+    elif taken.seconds > PAYS * without.seconds:
+        finding = f"it takes {taken.seconds / without.seconds:.2f} times as long"
     return PathComparison(
+        path,
         loss_difference=loss,
         gradient_difference=gradient,
         tolerance=tolerance,
-        seconds={"plain": plain.seconds, "fast": fast.seconds},
-        peak_memory_bytes={"plain": plain.peak_memory_bytes, "fast": fast.peak_memory_bytes},
-        paths_taken=taken,
-        advice={"pack": False} if findings else {},
-        findings=tuple(findings),
+        seconds={"without": without.seconds, "with": taken.seconds},
+        peak_memory_bytes={"without": without.peak_memory_bytes, "with": taken.peak_memory_bytes},
+        finding=finding,
     )
 
 
@@ -89,15 +96,64 @@ def compare_paths(
     attached: Attached,
     choose: Callable[[TuneRequest], tuple[LossPath, dict[str, str]]],
     dtype: str,
-) -> PathComparison:
-    """Measure both paths on the longest rows; `choose` gives the loss path of a request."""
+) -> tuple[PathComparison, ...]:
+    """Measure each path that the request takes on the longest rows; `choose` gives the loss path of a request.
+
+    The packed path alone is held against the package's own call, each further one against the packed path alone.
+    """
     chosen = longest(rows, request.micro_batch)
     stir(model, attached)
-    path, taken = choose(request)
-    plain, _ = choose(replace(request, train_spec=replace(request.train_spec, pack=False)))
-    by_plain = measure(Step(model, plain, attached.dropout), chosen, attached)
-    by_fast = measure(Step(model, path, attached.dropout), chosen, attached)
-    return verdict(by_plain, by_fast, dtype=dtype, taken=taken)
+    _, taken = choose(request)
+    names = [name for name in KEYS if taken.get(name, "").startswith("on")]
+    if "packed" not in names:
+        return ()
+
+    def by(*paths: str) -> Measured:
+        on: dict[str, Any] = {key: name in paths for name, key in KEYS.items()}
+        settings = replace(request.train_spec, **on)
+        path, _ = choose(replace(request, train_spec=settings))
+        return measure(Step(model, path, attached.dropout), chosen, attached)
+
+    packed = by("packed")
+    found = [verdict("packed", by(), packed, dtype=dtype)]
+    return (*found, *(verdict(name, packed, by("packed", name), dtype=dtype) for name in names if name != "packed"))
+
+
+def compare_answers(
+    settings: GenerateSpec, answer: Callable[[GenerateSpec], GenerateResult]
+) -> tuple[AnswerComparison, ...]:
+    """Answers one by one, in batches, and in batches behind a shared prefix: each against the way before it."""
+    alone = replace(settings, batch_size=1, share_prefix=False)
+    ways = [("batch", replace(settings, share_prefix=False), settings.batch_size != 1)]
+    ways.append(("share_prefix", replace(settings, share_prefix=True), settings.share_prefix))
+    before, found = answer(alone), []
+    for path, way, is_on in ways:
+        if not is_on:
+            continue
+        made = answer(way)
+        if path == "share_prefix" and not made.paths_taken[path].startswith("on"):
+            continue
+        found.append(answers_verdict(path, before, made))
+        before = made
+    return tuple(found)
+
+
+def answers_verdict(path: str, without: GenerateResult, taken: GenerateResult) -> AnswerComparison:
+    """Whether a fast way to answer agrees with the one before it and pays. Pure."""
+    pairs = zip(without.completions, taken.completions, strict=True)
+    different = tuple(a.sample_id for a, b in pairs if (a.text, a.tokens) != (b.text, b.tokens))
+    finding = ""
+    if different:
+        finding = f"{len(different)} of {len(taken.completions)} answers differ"
+    elif taken.seconds > PAYS * without.seconds:
+        finding = f"it takes {taken.seconds / without.seconds:.2f} times as long"
+    return AnswerComparison(
+        path,
+        different,
+        seconds={"without": without.seconds, "with": taken.seconds},
+        peak_memory_bytes={"without": without.peak_memory_bytes, "with": taken.peak_memory_bytes},
+        finding=finding,
+    )
 
 
 def _apart(one: Arrays, other: Arrays) -> float:

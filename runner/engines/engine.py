@@ -17,7 +17,7 @@ from mlx import nn
 from runner.canonical import digest_value
 from runner.engines import state
 from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
-from runner.engines.compare import compare_paths
+from runner.engines.compare import compare_answers, compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
 from runner.engines.fast_paths import frozen_layers, shared_prefix
@@ -27,6 +27,7 @@ from runner.engines.lora import Attached, detach, load_into, trainable
 from runner.engines.memory_relief import Relief
 from runner.engines.packed import FrozenLayers, Packed, Walk
 from runner.engines.protocol import (
+    AnswerComparison,
     Asked,
     GenerateRequest,
     GenerateResult,
@@ -44,7 +45,7 @@ from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
 from runner.errors import InvalidError
 from runner.samples.sample import Completion, Sample
-from runner.spec.model import LoraSpec, TrainSpec
+from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 
 @dataclass(frozen=True)
@@ -182,7 +183,8 @@ class MlxEngine(ABC):
         with self.adapted(request.adapter):
             decoder = self.decoder(request)
             batches = self._batches(request, decoder)
-            shared = decoder.share([job.prompt for batch in batches for job in batch])
+            shares = request.settings.share_prefix
+            shared = decoder.share([job.prompt for batch in batches for job in batch] if shares else [])
             total, made = sum(len(b) for b in batches), list[Completion]()
             relief = Relief(should_shrink, lambda: None, on_event)
             for batch in batches:
@@ -197,12 +199,13 @@ class MlxEngine(ABC):
                 )
                 made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
                 on_event({"event": "generated", "done": len(made), "total": total})
-        taken = {"share_prefix": f"on: {shared} tokens" if shared else "off: prompts share no long beginning"}
+        why = "prompts share no long beginning" if shares else "not in the plan"
+        taken = {"share_prefix": f"on: {shared} tokens" if shared else f"off: {why}"}
         return GenerateResult(
             _in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken
         )
 
-    def compare(self, request: TuneRequest) -> PathComparison:
+    def compare(self, request: TuneRequest) -> tuple[PathComparison, ...]:
         """See `Engine.compare`."""
         self.use_root(request.root)
         quiet = replace(request, lora=replace(request.lora, dropout=0.0), grad_checkpoint=False)
@@ -221,14 +224,14 @@ class MlxEngine(ABC):
             self.model.eval()
             detach(self.model, attached)
 
-    def compare_answers(self, request: GenerateRequest) -> tuple[str, ...]:
+    def compare_answers(self, request: GenerateRequest) -> tuple[AnswerComparison, ...]:
         """See `Engine.compare_answers`."""
-        alone = replace(request, settings=replace(request.settings, batch_size=1))
-        both = [
-            self.generate(asked, on_event=lambda _: None, should_stop=lambda: False).completions
-            for asked in (request, alone)
-        ]
-        return tuple(a.sample_id for a, b in zip(*both, strict=True) if (a.text, a.tokens) != (b.text, b.tokens))
+
+        def answer(settings: GenerateSpec) -> GenerateResult:
+            greedy = replace(settings, temperature=0.0)
+            return self.generate(replace(request, settings=greedy), on_event=lambda _: None, should_stop=lambda: False)
+
+        return compare_answers(request.settings, answer)
 
     def probe(self, adapter: Path, samples: tuple[Sample, ...], root: Path, *, out: Path) -> Probe:
         """See `Engine.probe`."""

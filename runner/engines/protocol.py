@@ -103,19 +103,36 @@ class GenerateResult:
 
 @dataclass(frozen=True)
 class PathComparison:
-    """The fast paths beside the plain computation, on this model, backend and data; for the rehearsal.
+    """One fast path beside the computation without it, on this model, backend and data; for the rehearsal."""
 
-    `advice` is what to change in the spec's `train`; empty where the fast paths agree and pay.
-    """
-
+    path: str  # as in `paths_taken`
     loss_difference: float  # relative
     gradient_difference: float  # length of the difference of all gradients, relative
     tolerance: float  # that both are held to, by the computing type
-    seconds: dict[str, float]  # plain, fast: one micro-batch, forward and backward, the better of two
-    peak_memory_bytes: dict[str, int]  # plain, fast
-    paths_taken: dict[str, str]
-    advice: dict[str, bool] = field(default_factory=dict)
-    findings: tuple[str, ...] = ()  # in words, for plan and report
+    seconds: dict[str, float]  # without, with: one micro-batch, forward and backward, the better of two
+    peak_memory_bytes: dict[str, int]  # without, with
+    finding: str = ""  # why it should be off here; empty where it agrees and pays
+
+    @property
+    def pin(self) -> str:
+        """What the lock says of it from then on."""
+        return f"off: {self.finding}" if self.finding else "on"
+
+
+@dataclass(frozen=True)
+class AnswerComparison:
+    """Greedy answers made the fast way beside each prompt's answer alone; for the rehearsal."""
+
+    path: str  # batch | share_prefix
+    different: tuple[str, ...]  # ids of samples that were answered otherwise
+    seconds: dict[str, float]  # without, with
+    peak_memory_bytes: dict[str, int]  # without, with
+    finding: str = ""  # why it should be off here; empty where it agrees and pays
+
+    @property
+    def pin(self) -> str:
+        """What the lock says of it from then on."""
+        return f"off: {self.finding}" if self.finding else "on"
 
 
 class Engine(Protocol):
@@ -148,15 +165,17 @@ class Engine(Protocol):
     ) -> GenerateResult:
         """Answer every sample. Batched answers equal one-by-one answers."""
 
-    def compare(self, request: TuneRequest) -> PathComparison:
-        """Loss and gradients of the longest rows by the fast paths and by the package's own call, without dropout.
+    def compare(self, request: TuneRequest) -> tuple[PathComparison, ...]:
+        """Loss and gradients of the longest rows with and without each fast path that is on, without dropout.
+
+        Empty where the package's own call is what is taken anyway.
 
         Raises:
             InvalidError: as `tune`.
         """
 
-    def compare_answers(self, request: GenerateRequest) -> tuple[str, ...]:
-        """The ids of samples whose greedy answer in a batch is not their answer alone; empty where all agree."""
+    def compare_answers(self, request: GenerateRequest) -> tuple[AnswerComparison, ...]:
+        """The samples' greedy answers with and without each fast path that is on."""
 
     def probe(self, adapter: Path, samples: tuple[Sample, ...], root: Path, *, out: Path) -> Probe:
         """What an adapter does to a few samples' logits; they are written to `out`, for a fresh process to compare."""

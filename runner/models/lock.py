@@ -24,6 +24,7 @@ class LockedModel:
     revision: str = ""
     commit: str = ""  # "" for a plain folder
     digest: str = ""  # of the whole checkpoint; "" until its weights were here
+    pins: dict[str, str] = field(default_factory=dict)  # fast paths of answering → "on" or "off: …", as measured
 
 
 @dataclass(frozen=True)

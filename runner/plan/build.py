@@ -13,7 +13,7 @@ from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
 from runner.plan.params import Choice, chosen, generate_params, lengths_params, prepare_params, tune_params
-from runner.plan.paths import decide
+from runner.plan.paths import Pins, decide, decide_answers, resolved_answers
 from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
@@ -27,14 +27,14 @@ def build_steps(
     *,
     choices: Mapping[str, Choice] | None = None,
     configs: Mapping[str, Mapping[str, Any]] | None = None,
-    pins: Mapping[str, Mapping[str, str]] | None = None,
+    pins: Pins | None = None,
 ) -> tuple[Step, ...]:
     """All steps of a campaign in the order they run: parents first, steps of one model together.
 
     `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun, `configs` the models'
-    config.json by id, `pins` the fast paths that the lock settles by tune (see `plan.paths.decide`).
+    config.json by id, `pins` the fast paths that the lock settles.
     """
-    builder = _Builder(spec, choices or {}, configs or {}, pins or {})
+    builder = _Builder(spec, choices or {}, configs or {}, pins or Pins())
     for tune in spec.tunes:
         builder.adapter(tune)
     for evaluation in spec.evaluations.values():
@@ -81,7 +81,7 @@ class _Builder:
     spec: Spec
     choices: Mapping[str, Choice]
     configs: Mapping[str, Mapping[str, Any]]
-    pins: Mapping[str, Mapping[str, str]]
+    pins: Pins
     steps: dict[str, Step] = field(default_factory=dict)
 
     def add(self, step: Step) -> Step:
@@ -114,6 +114,8 @@ class _Builder:
         if choice != BASE:
             needs.append(Need("adapter", self.adapter(choice).id, ADAPTER))
         step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
+        config, pins = self.configs.get(stage.model), self.pins.answers.get(stage.model)
+        paths = decide_answers(answers.settings, config, pins=pins)
         return self.add(
             Step(
                 id=step_id,
@@ -121,7 +123,7 @@ class _Builder:
                 params=generate_params(
                     self.spec,
                     stage,
-                    answers.settings,
+                    resolved_answers(answers.settings, paths),
                     upstream=[n.role.removeprefix(UPSTREAM) for n in fed],
                     references={s.id: s.reference for s in perfect},
                     images=len(answers.choices) == 1,  # a chain hands on text
@@ -134,6 +136,7 @@ class _Builder:
                 group=stage.model,
                 title=f"answer {answers.dataset}.{answers.split} with {answers.label}",
                 origins=(("evaluations", answers.evaluation, "generate"), ("models", stage.model)),
+                paths=tuple((path.name, path.said) for path in paths),
             )
         )
 
@@ -202,7 +205,7 @@ class _Builder:
             needs.append(Need("start_adapter", self.adapter(tune.start_from).id, ADAPTER))
         choice = self.choices.get(tune.id)
         train = chosen(tune.train, choice)
-        config, pins = self.configs.get(tune.model), self.pins.get(tune.id)
+        config, pins = self.configs.get(tune.model), self.pins.tunes.get(tune.id)
         paths = decide(tune.lora, train, config, micro_batch=train.micro_batch, pins=pins)
         return self.add(
             Step(

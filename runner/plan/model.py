@@ -39,7 +39,7 @@ class Step:
     after: tuple[str, ...] = ()  # steps that have to be done first, although none of their outputs is read
     notes: tuple[str, ...] = ()  # why `params` are as they are, where the spec left it open; no part of the key
     forecast_bytes: int | None = None
-    paths: tuple[tuple[str, str], ...] = ()  # of a tuning: fast path → "on" or "off: …"; the key holds on and off only
+    paths: tuple[tuple[str, str], ...] = ()  # fast path → "on" or "off: …"; the key holds on and off only
 
 
 @dataclass(frozen=True)

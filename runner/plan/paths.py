@@ -1,4 +1,4 @@
-"""Which fast paths a tuning takes, and why: from the spec, the model's config.json and the lock. Pure.
+"""Which fast paths tuning and answering take, and why: from the spec, the model's config.json and the lock. Pure.
 
 Only what the rows themselves decide (how long a prefix they share, how much they would keep) is left to the run.
 """
@@ -6,11 +6,11 @@ Only what the rows themselves decide (how long a prefix they share, how much the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.models.walks import layer_count, unwalked
-from runner.spec.model import LoraSpec, TrainSpec
+from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 ON = "on"
 
@@ -26,6 +26,14 @@ class FastPath:
     def is_on(self) -> bool:
         """Whether it is taken, as far as it is decided without the rows."""
         return self.said.startswith(ON)
+
+
+@dataclass(frozen=True)
+class Pins:
+    """What the lock holds as measured on the user's machine: by path `on` or `off: …`. They hold from then on."""
+
+    tunes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by tune
+    answers: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by model
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,30 @@ def resolved(train: TrainSpec, paths: tuple[FastPath, ...]) -> TrainSpec:
         cache_vision=on.get("cache_vision", False),
         cache_frozen_layers=on["cache_frozen_layers"],
     )
+
+
+def decide_answers(
+    settings: GenerateSpec, config: Mapping[str, Any] | None, *, pins: Mapping[str, str] | None = None
+) -> tuple[FastPath, ...]:
+    """The fast paths of answering with a model: several prompts at a time, and their common beginning read once."""
+    refusal = ""
+    if config is not None and config.get("vision_config"):
+        refusal = unwalked(config)
+    asked = {"batch": settings.batch_size != 1, "share_prefix": settings.share_prefix}
+    words = {"batch": "`batch_size: 1`", "share_prefix": "`share_prefix: false`"}
+    found = []
+    for name, wanted in asked.items():
+        pin = (pins or {}).get(name, ON)
+        why = "" if wanted else words[name]
+        said = f"off: {why or refusal}" if why or refusal else pin
+        found.append(FastPath(name, said if said.startswith("off") else ON))
+    return tuple(found)
+
+
+def resolved_answers(settings: GenerateSpec, paths: tuple[FastPath, ...]) -> GenerateSpec:
+    """The settings with every fast path decided."""
+    on = {path.name: path.is_on for path in paths}
+    return replace(settings, batch_size=settings.batch_size if on["batch"] else 1, share_prefix=on["share_prefix"])
 
 
 def _said(tuning: _Tuning, name: str, asked: bool | None, refusal: str) -> str:

@@ -23,7 +23,7 @@ from runner.memory.grids import Grid, largest_grid
 from runner.models.facts import ModelFacts, facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.params import Choice
-from runner.plan.paths import decide, resolved
+from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
 from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
@@ -92,9 +92,9 @@ class _Asked:
         )
 
 
-def pins_of(locked: Lock) -> dict[str, dict[str, str]]:
-    """Tune → fast path → what the lock holds of it as measured."""
-    return {name: row.pins for name, row in locked.tunes.items()}
+def pins_of(locked: Lock) -> Pins:
+    """The fast paths that the lock holds as measured."""
+    return Pins({n: row.pins for n, row in locked.tunes.items()}, {n: row.pins for n, row in locked.models.items()})
 
 
 def _tunes(spec: Spec) -> Iterator[TuneSpec]:
@@ -120,7 +120,7 @@ def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     model = spec.models[tune.model]
     facts = facts_of(model, root)
     grid = _grid(spec, tune, root, facts)
-    paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).get(tune.id))
+    paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).tunes.get(tune.id))
     tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())

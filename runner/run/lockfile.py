@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from runner.models.lock import (
     write_lock,
 )
 from runner.plan.model import Step
+from runner.plan.paths import Pins
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
 
@@ -77,18 +78,20 @@ def keep_lock(spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step]) -
     return True
 
 
-def pin_paths(spec: Spec, root: Path, pins: Mapping[str, Mapping[str, str]]) -> None:
-    """Write what was measured of fast paths into the lock: tune → path → "on" or "off: …". What is pinned stays.
+def pin_paths(spec: Spec, root: Path, pins: Pins) -> None:
+    """Write what was measured of fast paths into the lock. What is pinned there already stays.
 
     Raises:
         InvalidError, IntegrityError: as `read_lock`.
     """
     path = root / lock_path(spec.path)
     locked = read_lock(path) or Lock()
-    tunes = dict(locked.tunes)
-    for name, found in pins.items():
+    tunes, models = dict(locked.tunes), dict(locked.models)
+    for name, found in pins.tunes.items():
         tunes[name] = replace(tunes[name], pins={**found, **tunes[name].pins})
-    write_lock(path, replace(locked, tunes=tunes))
+    for name, found in pins.answers.items():
+        models[name] = replace(models[name], pins={**found, **models[name].pins})
+    write_lock(path, replace(locked, tunes=tunes, models=models))
 
 
 def hold_to_lock(spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step] = ()) -> None:
@@ -110,8 +113,9 @@ def hold_to_lock(spec: Spec, root: Path, surveyed: Survey, steps: Sequence[Step]
 
 
 def _model(model: ModelSpec, surveyed: Survey, old: Lock) -> LockedModel:
+    pins = old.models[model.id].pins if model.id in old.models else {}
     if model.id not in surveyed.commits:
         commit = pinned_commit(model, old)
-        return LockedModel(model.path, model.revision, commit, old.models[model.id].digest if commit else "")
+        return LockedModel(model.path, model.revision, commit, old.models[model.id].digest if commit else "", pins)
     digest = surveyed.known.sources[f"checkpoint/{model.id}"]
-    return LockedModel(model.path, model.revision, surveyed.commits[model.id], digest)
+    return LockedModel(model.path, model.revision, surveyed.commits[model.id], digest, pins)

@@ -5,8 +5,10 @@ from dataclasses import replace
 import mlx.core as mx
 import pytest
 
-from runner.engines.compare import Measured, verdict
-from runner.engines.protocol import GenerateRequest, TuneRequest
+from runner.engines.compare import Measured, answers_verdict, verdict
+from runner.engines.protocol import GenerateRequest, GenerateResult, TuneRequest
+from runner.engines.table import open_engine
+from runner.samples.sample import Completion
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 
@@ -14,46 +16,62 @@ def measured(loss=2.0, gradient=1.0, seconds=1.0):
     return Measured(loss, {"a": mx.array([gradient, 0.0])}, seconds, 10)
 
 
+def answered(*texts, seconds=1.0):
+    made = tuple(Completion(str(i), text, 1, "stop") for i, text in enumerate(texts))
+    return GenerateResult(made, 10, seconds, {"share_prefix": "on: 20 tokens"})
+
+
+def request_for(samples, root, train=None, **lora):
+    lora = LoraSpec(**({"rank": 4} | lora))
+    return TuneRequest(samples, (), lora, TrainSpec(**(train or {})), 1, "x", root, root, 4, False)
+
+
 @pytest.mark.parametrize("name", ["llama", "qwen"])
-def test_the_fast_paths_agree_on_a_real_model(request, name, text_samples, image_samples, data_folder):
+def test_every_fast_path_agrees_on_a_real_model(request, name, text_samples, image_samples, data_folder):
     engine = request.getfixturevalue(name)
     samples = text_samples(6) if name == "llama" else image_samples(data_folder, 6)
-    asked = TuneRequest(
-        samples, (), LoraSpec(rank=4, dropout=0.1), TrainSpec(), 1, "x", data_folder, data_folder, 4, False
-    )
-    found = engine.compare(asked)
-    assert found.loss_difference < 1e-6
-    assert found.gradient_difference < 2e-6
-    assert found.peak_memory_bytes["fast"] < found.peak_memory_bytes["plain"]
-    assert found.paths_taken["packed"] == "on"
+    samples = tuple(replace(s, system="요약하고 그림을 말하라. " * 3) for s in samples)
+    spec = {"share_prefix": True, "cache_frozen_layers": True, "epochs": 2.0}
+    found = engine.compare(request_for(samples, data_folder, spec, dropout=0.1, num_layers=1))
+    vision = ["cache_vision"] if name == "qwen" else []
+    assert [c.path for c in found] == ["packed", "share_prefix", *vision, "cache_frozen_layers"]
+    for one in found:
+        assert one.loss_difference < 1e-6
+        assert one.gradient_difference < 2e-6
+        assert "differs" not in one.pin
+    if name == "llama":
+        assert found[0].peak_memory_bytes["with"] < found[0].peak_memory_bytes["without"]
     answers = GenerateRequest(samples, None, GenerateSpec(max_tokens=8), 1, "x", data_folder)
-    assert engine.compare_answers(answers) == ()
+    compared = engine.compare_answers(answers)
+    assert compared[0].path == "batch"
+    assert all(one.different == () for one in compared)
 
 
-def test_a_path_that_differs_is_advised_against():
-    found = verdict(measured(), measured(gradient=1.1), dtype="float32", taken={})
-    assert found.advice == {"pack": False}
-    assert "differs by 1.0e-01, more than 1e-04" in found.findings[0]
-    assert verdict(measured(), measured(gradient=1.01), dtype="bfloat16", taken={}).advice == {}
+def test_what_is_off_is_not_compared(llama, text_samples, text_model, tmp_path):
+    assert llama.compare(request_for(text_samples(4), tmp_path, {"pack": False})) == ()
+    only = llama.compare(request_for(text_samples(4), tmp_path, {"share_prefix": False}))
+    assert [c.path for c in only] == ["packed"]
+    alone = GenerateSpec(max_tokens=4, batch_size=1, share_prefix=False)
+    assert llama.compare_answers(GenerateRequest(text_samples(2), None, alone, 1, "x", tmp_path)) == ()
+    plain = open_engine(text_model(tmp_path / "qwen3", "qwen3"), family="qwen3")
+    assert plain.compare(request_for(text_samples(4), tmp_path)) == ()
 
 
-def test_a_path_that_does_not_pay_is_advised_against():
-    found = verdict(measured(), measured(seconds=1.5), dtype="float32", taken={})
-    assert found.advice == {"pack": False}
-    assert "takes 1.50 times as long" in found.findings[0]
+def test_a_path_that_differs_is_pinned_off():
+    found = verdict("packed", measured(), measured(gradient=1.1), dtype="float32")
+    assert found.pin == "off: it differs by 1e-01, more than 1e-04"
+    assert verdict("packed", measured(), measured(gradient=1.01), dtype="bfloat16").pin == "on"
+    assert verdict("packed", measured(), measured(loss=float("nan")), dtype="bfloat16").pin.startswith("off")
 
 
-def test_a_batch_that_answers_otherwise_is_named(llama, text_samples, tmp_path, monkeypatch):
-    samples = text_samples(3)
-    asked = GenerateRequest(samples, None, GenerateSpec(max_tokens=6), 1, "x", tmp_path)
-    original = type(llama).generate
+def test_a_path_that_does_not_pay_is_pinned_off():
+    found = verdict("share_prefix", measured(), measured(seconds=1.5), dtype="float32")
+    assert found.pin == "off: it takes 1.50 times as long"
+    assert verdict("share_prefix", measured(), measured(seconds=1.1), dtype="float32").pin == "on"
 
-    def generate(self, request, **more):
-        made = original(self, request, **more)
-        if request.settings.batch_size == 1:
-            return made
-        first, *rest = made.completions
-        return replace(made, completions=(replace(first, text="otherwise"), *rest))
 
-    monkeypatch.setattr(type(llama), "generate", generate)
-    assert llama.compare_answers(asked) == (samples[0].id,)
+def test_answers_that_differ_or_take_longer_are_pinned_off():
+    found = answers_verdict("batch", answered("가", "나"), answered("가", "다"))
+    assert (found.different, found.pin) == (("1",), "off: 1 of 2 answers differ")
+    assert answers_verdict("batch", answered("가"), answered("가", seconds=2.0)).pin.endswith("2.00 times as long")
+    assert answers_verdict("batch", answered("가"), answered("가", seconds=0.2)).pin == "on"

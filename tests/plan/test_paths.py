@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.plan.paths import decide, resolved
-from runner.spec.model import LoraSpec, TrainSpec
+from runner.plan.paths import decide, decide_answers, resolved, resolved_answers
+from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 LLAMA = {"model_type": "llama", "num_hidden_layers": 4}
 QWEN = {
@@ -37,7 +37,7 @@ def test_what_is_exact_is_on_by_itself():
     ("config", "why"),
     [
         ({"model_type": "qwen3"}, "no fast path for `qwen3`"),
-        ({"model_type": "gemma3", "vision_config": {}}, "no fast path for `gemma3`"),
+        ({"model_type": "gemma3", "vision_config": {"depth": 2}}, "no fast path for `gemma3`"),
         (LLAMA | {"layer_types": ["sliding_attention"] * 4}, "it has sliding-window layers"),
         (QWEN | {"text_config": {"num_hidden_layers": 2}}, "DeepStack reaches its last layer"),
     ],
@@ -73,6 +73,22 @@ def test_a_pin_turns_a_path_off_and_never_on():
     found = said(lora={"dropout": 0.1}, pins=pins)
     assert found["packed"] == "off: it differs by 3e-02 here"
     assert said(lora={"dropout": 0.1}, pins={"share_prefix": "on"})["share_prefix"].startswith("off: dropout")
+
+
+def test_answers_are_batched_behind_what_their_prompts_share():
+    def answers(config, pins=None, **settings):
+        made = GenerateSpec(**settings)
+        paths = decide_answers(made, config, pins=pins)
+        return {p.name: p.said for p in paths}, resolved_answers(made, paths)
+
+    assert answers(LLAMA) == ({"batch": "on", "share_prefix": "on"}, GenerateSpec())
+    assert answers({"model_type": "qwen3"})[0] == {"batch": "on", "share_prefix": "on"}
+    said, settings = answers({"model_type": "gemma3", "vision_config": {"depth": 2}})
+    assert set(said.values()) == {"off: no fast path for `gemma3`"}
+    assert (settings.batch_size, settings.share_prefix) == (1, False)
+    said, settings = answers(QWEN, {"share_prefix": "off: 2 of 8 answers differ"}, batch_size=1)
+    assert said == {"batch": "off: `batch_size: 1`", "share_prefix": "off: 2 of 8 answers differ"}
+    assert answers(LLAMA, share_prefix=False)[0]["share_prefix"] == "off: `share_prefix: false`"
 
 
 def test_the_settings_of_a_step_hold_each_decision():

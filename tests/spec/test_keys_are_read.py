@@ -12,17 +12,18 @@ from runner.spec.schema_recipe import DATASET, EVALUATION, GENERATE, LORA, MODEL
 from tests.spec.broken import BASE
 from tests.spec.specs import ROOT, read
 
+TRAINING = "tunes.qwen-lora.train"
 # A place of the base, its keys, and keys that are no part of a step's own settings: what they name is read instead.
 RECIPE = {
     "models.llama": (MODEL, {"path", "revision"}),
     "datasets.images": (DATASET, {"path", "source", "splits", "prompt", "image", "facts"}),
     "tunes.chain-lora.lora": (LORA, set()),
-    "tunes.qwen-lora.train": (TRAIN, set()),
+    TRAINING: (TRAIN, set()),
     "evaluations.image.generate": (GENERATE, set()),
     "evaluations.image": (EVALUATION, {"subject", "dataset", "metrics", "generate"}),
     "chains.사슬.stages.summary": (STAGE, {"id", "model", "adapter"}),
 }
-TOGETHER = {"weight_decay": "optimizer=adamw", "share_prefix": "micro_batch=1"}
+TOGETHER = {f"{TRAINING}.weight_decay": "optimizer=adamw", f"{TRAINING}.share_prefix": "micro_batch=1"}
 POLICY = [
     model.Metadata,
     model.DependsOn,
@@ -64,7 +65,7 @@ def plan(*sets: str) -> list[dict]:
     ("place", "key"), [(p, k) for p, (keys, besides) in RECIPE.items() for k in keys if k not in besides]
 )
 def test_changing_a_key_of_the_recipe_changes_a_step(place, key):
-    beside = [f"{place}.{TOGETHER[key]}"] if key in TOGETHER else []
+    beside = [f"{place}.{TOGETHER[f'{place}.{key}']}"] if f"{place}.{key}" in TOGETHER else []
     value = "문서 {analysis}" if key == "prompt" else other(RECIPE[place][0][key])
     assert plan(*beside, f"{place}.{key}={value}") != plan(*beside)
 
