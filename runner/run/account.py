@@ -62,6 +62,7 @@ def account(
     record = replace(
         _blank(spec, root, surveyed),
         run_id=run_id,
+        notes=tuple(f"set on the command line: {override}" for override in spec.overrides),
         data=_data(spec, surveyed, manifests),
         steps=record_steps,
         measures=_measure_values(restore.plain_measures(measures), gathered),

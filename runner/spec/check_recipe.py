@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from runner.errors import InvalidError
 from runner.samples.render import placeholders
 from runner.spec.draft import Draft
@@ -25,6 +27,7 @@ def check(draft: Draft) -> None:
         _tune(draft, tune)
     for chain in draft.spec.chains.values():
         _chain(draft, chain)
+    _opened(draft)
     _cycles(draft)
     _unused(draft)
 
@@ -65,6 +68,28 @@ def _dataset(draft: Draft, dataset: DatasetSpec) -> None:
     if dataset.image and "<image>" in dataset.prompt:
         message = "`<image>` is other tools' mark; images are put before the prompt without it"
         draft.warn((*place, "prompt"), "W503", message, help="remove it")
+
+
+def _opened(draft: Draft) -> None:
+    """A file that one data set learns from or chooses on, and another is judged on."""
+    spec = draft.spec
+    judged: dict[str, str] = {}
+    for evaluation in spec.evaluations.values():
+        dataset = spec.datasets.get(evaluation.dataset)
+        if dataset and evaluation.split == "test" and "test" in dataset.splits:
+            judged.setdefault(_file(dataset, "test"), dataset.id)
+    for name in dict.fromkeys(tune.dataset for tune in spec.tunes.values() if tune.dataset in spec.datasets):
+        dataset = spec.datasets[name]
+        for split in ("train", "valid"):
+            other = judged.get(_file(dataset, split)) if split in dataset.splits else None
+            if other and other != name:
+                message = f"the {split} split of `{name}` is the test split of `{other}`, which is judged on"
+                help = "what is learned or chosen on must not be what is judged on"
+                draft.error(("datasets", name, "splits", split), "E211", message, help=help)
+
+
+def _file(dataset: DatasetSpec, split: str) -> str:
+    return posixpath.normpath(f"{dataset.path}/{dataset.splits[split]}")
 
 
 def _tune(draft: Draft, tune: TuneSpec) -> None:

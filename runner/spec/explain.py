@@ -9,6 +9,7 @@ from pathlib import Path
 # Codes of other rooms explain themselves in their message; this says what they are about.
 FAMILIES = {
     "E5": "a setting that the engine cannot follow; the message says which and what would do",
+    "W5": "a setting, or a row that the engine reads, that is allowed and worth a look; the message says which",
     "E6": "a metric's name or options; `lorarun metrics` lists both",
     "E7": "the inputs: rows of a data set, its images, overlap of its splits, or a checkpoint's files",
     "W7": "the inputs: something in the data that is allowed and worth a look",

@@ -185,7 +185,7 @@ def _weak(spec: Spec, key: Key, target: TargetSpec, path: str, rows: int) -> lis
     if chance >= LEAST_POWER:
         return []
     needed = rows_needed(target.min_improvement, confidence=target.confidence)
-    message = f"{rows:,} rows would prove a real gain of {target.min_improvement:.0%} in {chance:.0%} of campaigns only"
+    message = f"{rows:,} rows would prove a real gain of {100 * target.min_improvement:.3g}% in {chance:.0%} of campaigns only"
     note = f"of `{path}`; for a share of {ASSUMED_BASELINE:g} before, paired, at {target.confidence:g} confidence"
     help = f"{needed:,} rows would prove it in 80%" if needed else "more than 100,000 rows would be needed"
     return [replace(at(spec, key, "W531", message, severity="warning", help=help), note=note)]
@@ -202,6 +202,8 @@ def _still(spec: Spec, dataset: DatasetSpec, rows: int) -> list[Diagnostic]:
         if updates * tune.train.learning_rate < LEAST_WAY:
             message = f"{updates:,} updates at a learning rate of {tune.train.learning_rate:g} will hardly move a model"
             key: Key = ("tunes", name, "train", "learning_rate")
-            help = f"about {LEAST_WAY / updates * 10:.0e} would, or more epochs"
+            most = tune.train.max_updates
+            more = f"a larger `max_updates` than {most}" if most == updates else "more epochs"
+            help = f"about {LEAST_WAY / updates * 10:.0e} would, or {more}"
             found.append(at(spec, key, "W524", message, severity="warning", help=help))
     return found

@@ -32,6 +32,17 @@ def test_a_changed_threshold_judges_again_and_runs_nothing(finished: Path) -> No
     assert len(list((finished / "ssot/records").glob("*.json"))) == 2
 
 
+def test_what_was_set_on_the_command_line_is_on_record_and_in_the_report(finished: Path) -> None:
+    before = set((finished / "ssot/records").iterdir())
+    changed = "acceptance.targets.0.min_improvement=2%"
+    mini.lorarun(finished, "apply", mini.SPEC_PATH, "--set", changed)
+    [record] = set((finished / "ssot/records").iterdir()) - before
+    value = json.loads(record.read_text())
+    assert value["notes"] == [f"set on the command line: {changed}"]
+    assert value["spec"]["acceptance"]["targets"][0]["min_improvement"] == "2%"
+    assert "set on the command line" in (finished / "artifacts/mini/report.html").read_text()
+
+
 def test_a_project_that_moved_runs_nothing_again(finished: Path) -> None:
     moved = finished.with_name("다른 곳's “place”")
     finished.rename(moved)

@@ -174,6 +174,7 @@ EDITS: dict[str, dict[str, tuple[str, str]]] = {
         "prompt with one brace": ('"{question}"', '"{question"'),
         "prompt with an empty name": ('"{question}"', '"질문: {}"'),
         "valid and test in one file": ("valid: valid.jsonl, test: test.jsonl}\n    prompt: \"{q", 'valid: test.jsonl, test: test.jsonl}\n    prompt: "{q'),
+        "valid of one data set is test of another": ("data/pairs\n    splits: {train: train.jsonl, valid: valid.jsonl, test: test.jsonl", "data/./images/\n    splits: {train: rows.jsonl, valid: test.jsonl, test: held.jsonl"),
         "no train split": ("splits: {train: train.jsonl, valid: valid.jsonl", "splits: {valid: valid.jsonl"),
         "test split missing": (", test: test.jsonl}\n    prompt: \"다", '}\n    prompt: "다'),
         "a split of another name": ("splits: {train: train.jsonl, valid: valid.jsonl, test: test.jsonl}\n    prompt: \"{q", 'splits: {train: train.jsonl, dev: valid.jsonl, test: test.jsonl}\n    prompt: "{q'),
