@@ -185,7 +185,8 @@ def _weak(spec: Spec, key: Key, target: TargetSpec, path: str, rows: int) -> lis
     if chance >= LEAST_POWER:
         return []
     needed = rows_needed(target.min_improvement, confidence=target.confidence)
-    message = f"{rows:,} rows would prove a real gain of {100 * target.min_improvement:.3g}% in {chance:.0%} of campaigns only"
+    gain = f"{100 * target.min_improvement:.3g}%"
+    message = f"{rows:,} rows would prove a real gain of {gain} in {chance:.0%} of campaigns only"
     note = f"of `{path}`; for a share of {ASSUMED_BASELINE:g} before, paired, at {target.confidence:g} confidence"
     help = f"{needed:,} rows would prove it in 80%" if needed else "more than 100,000 rows would be needed"
     return [replace(at(spec, key, "W531", message, severity="warning", help=help), note=note)]
