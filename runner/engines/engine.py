@@ -38,8 +38,8 @@ from runner.engines.protocol import (
     TuneResult,
     never,
 )
-from runner.engines.randomness import generator
 from runner.engines.remat import checkpointed
+from runner.engines.repeats import sampled, second
 from runner.engines.result import result_of
 from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
@@ -182,9 +182,10 @@ class MlxEngine(ABC):
         self.use_root(request.root)
         with self.adapted(request.adapter):
             decoder = self.decoder(request)
-            batches = self._batches(request, decoder)
+            main, repeats = self._batches(request, decoder)
             shares = request.settings.share_prefix
-            shared = decoder.share([job.prompt for batch in batches for job in batch] if shares else [])
+            shared = decoder.share([job.prompt for batch in main + repeats for job in batch] if shares else [])
+            batches = main + repeats if request.main else repeats
             total, made = sum(len(b) for b in batches), list[Completion]()
             relief = Relief(should_shrink, lambda: None, on_event)
             for batch in batches:
@@ -268,32 +269,17 @@ class MlxEngine(ABC):
         finally:
             detach(self.model, attached)
 
-    def _batches(self, request: GenerateRequest, decoder: Decoder) -> list[list[Job]]:
+    def _batches(self, request: GenerateRequest, decoder: Decoder) -> tuple[list[list[Job]], list[list[Job]]]:
+        """The main answers, and the repeats."""
         settings = request.settings
         main = [
             Job(s.id, self.prompt(s, request.root), settings.max_tokens, settings.temperature, settings.top_p)
             for s in request.samples
         ]
         batches = plan_batches(main, decoder, settings.batch_size)
-        repeats: list[list[Job]] = []
-        if request.determinism and settings.determinism_samples:
-            repeats += _again(batches, settings.determinism_samples, request)
-        if request.consistency and settings.consistency_samples:
-            sampled = [
-                Job(
-                    j.sample_id,
-                    j.prompt,
-                    j.max_tokens,
-                    settings.consistency_temperature,
-                    settings.top_p,
-                    run,
-                    "sampled",
-                )
-                for j in _subset(main, settings.consistency_samples, request)
-                for run in range(1, settings.consistency_runs + 1)
-            ]
-            repeats += plan_batches(sampled, decoder, settings.batch_size)
-        return batches + repeats
+        again = second(batches, request) if request.determinism else []
+        drawn = plan_batches(sampled(main, request), decoder, settings.batch_size) if request.consistency else []
+        return batches, again + drawn
 
 
 def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
@@ -305,23 +291,6 @@ def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
 def turned_off(spec: TrainSpec) -> str:
     """Why the packed path is not taken although the model could be walked; empty where it is."""
     return "" if spec.pack else "not in the plan"
-
-
-def _subset(jobs: Sequence[Job], count: int, request: GenerateRequest) -> list[Job]:
-    shuffled = generator(request.seed, request.stream, "consistency").permutation(len(jobs))
-    return [jobs[i] for i in sorted(shuffled[:count])]
-
-
-def _again(batches: list[list[Job]], count: int, request: GenerateRequest) -> list[list[Job]]:
-    """Whole batches once more, until `count` samples are in: a repeat of other shapes would ask another question."""
-    order = generator(request.seed, request.stream, "determinism").permutation(len(batches))
-    chosen: list[list[Job]] = []
-    for i in order:
-        if sum(len(b) for b in chosen) >= count:
-            break
-        jobs = [Job(j.sample_id, j.prompt, j.max_tokens, j.temperature, j.top_p, 1, "greedy") for j in batches[i]]
-        chosen.append(jobs)
-    return chosen
 
 
 def _in_order(made: Sequence[Completion], samples: Sequence[Sample]) -> tuple[Completion, ...]:

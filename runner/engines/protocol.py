@@ -89,6 +89,7 @@ class GenerateRequest:
     seed: int
     stream: str
     root: Path
+    main: bool = True  # False: the repeats alone, of the same samples and in the same batches
     consistency: bool = False  # also answer a seeded subset with sampling
     determinism: bool = False  # also answer a seeded subset a second time, greedily
 

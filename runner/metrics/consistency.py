@@ -1,6 +1,7 @@
-"""Consistency: how alike the answers are that one prompt gets when it is sampled several times.
+"""Consistency: how alike the answers are that one sample gets when it is asked several times.
 
-Mean similarity over all pairs of a sample's sampled runs. A pair with a failed answer in it has similarity 0.
+Mean similarity over all pairs of a sample's answers. `consistency` compares sampled answers to one prompt,
+`prompt_consistency` greedy answers to the prompt and its paraphrases. A pair with a failed answer has similarity 0.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from runner.samples.text import collapse
 
 def _answer(completion: Completion, pair: Pair) -> str:
     """The answer as it is compared; "" for a failed one."""
-    return "" if failure_of(completion, reference=pair.reference) else collapse(completion.text)
+    failure = failure_of(completion, format=pair.format, reference=pair.reference)
+    return "" if failure else collapse(completion.text)
 
 
 def _similarity(first: str, second: str, how: str) -> float:
@@ -36,35 +38,46 @@ def _similarity(first: str, second: str, how: str) -> float:
     return 1 - Levenshtein.distance(first, second) / max(len(first), len(second))
 
 
-def _repeated(pairs: Sequence[Pair]) -> tuple[Pair, ...]:
-    found = tuple(p for p in pairs if len(p.sampled) > 1)
-    if not found:
+def _compared(name: str, pair: Pair) -> tuple[Completion, ...]:
+    """The answers of one sample that are compared; fewer than two where it was not asked again."""
+    if name == "consistency":
+        return pair.sampled
+    return (pair.completion, *pair.paraphrased) if pair.paraphrased else ()
+
+
+def _repeated(name: str, pairs: Sequence[Pair]) -> tuple[Pair, ...]:
+    found = tuple(p for p in pairs if len(_compared(name, p)) > 1)
+    if not found and name == "consistency":
         raise InvalidError("consistency needs at least two sampled answers to one prompt, and there are none")
+    if not found:
+        raise InvalidError("prompt_consistency needs answers to paraphrased prompts, and there are none")
     return found
 
 
 def measure(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> Rows:
-    """A share of one for each pair that was sampled at least twice.
+    """A share of one for each sample that was asked again.
 
     Raises:
         InvalidError: none was.
     """
     how = str(options["similarity"])
-    repeated = _repeated(pairs)
+    repeated = _repeated(name, pairs)
     values = []
     for pair in repeated:
-        answers = [_answer(completion, pair) for completion in pair.sampled]
+        answers = [_answer(completion, pair) for completion in _compared(name, pair)]
         alike = [_similarity(a, b, how) for a, b in combinations(answers, 2)]
         values.append(sum(alike) / len(alike))
     return Rows(repeated, tuple(values))
 
 
 def details(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> dict[str, float]:
-    """Mean share of runs that give a sample's most common answer, and how many runs a sample has at least."""
-    repeated = _repeated(pairs)
+    """Mean share of answers that are a sample's most common one, and how many answers a sample has at least."""
+    repeated = _repeated(name, pairs)
     shares = []
     for pair in repeated:
-        answers = Counter(_answer(completion, pair) for completion in pair.sampled)
+        compared = _compared(name, pair)
+        answers = Counter(_answer(completion, pair) for completion in compared)
         answers.pop("", None)
-        shares.append(max(answers.values(), default=0) / len(pair.sampled))
-    return {"majority_share": sum(shares) / len(shares), "runs": float(min(len(p.sampled) for p in repeated))}
+        shares.append(max(answers.values(), default=0) / len(compared))
+    runs = float(min(len(_compared(name, p)) for p in repeated))
+    return {"majority_share": sum(shares) / len(shares), "runs": runs}

@@ -41,7 +41,10 @@ def measure(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> Rows
 
 
 def _kinds(pairs: Sequence[Pair], format: str) -> list[str]:
-    return [failure_of(p.completion, format=format, reference=p.reference) for p in pairs]
+    """`format` is the metric's own; where it asks for nothing, what the evaluation asks for."""
+    return [
+        p.failure if format == "any" else failure_of(p.completion, format=format, reference=p.reference) for p in pairs
+    ]
 
 
 def details(name: str, pairs: Sequence[Pair], options: dict[str, Value]) -> dict[str, float]:

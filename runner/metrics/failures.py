@@ -21,7 +21,7 @@ def failure_of(completion: Completion, *, format: str = "any", reference: str = 
 
     `empty`: nothing but white space. `truncated`: the token limit ended it. `repetition`: it ends in one piece of text
     said six times (four from 20 characters on) over at least 24 characters, and the right answer does not (a row of
-    zeros may be right). `unparsable`: it is not of `format` (any | json | number).
+    zeros may be right). `unparsable`: it is not of `format` (any | number | json | json_object | line).
     """
     text = completion.text.strip()
     if not text:
@@ -48,13 +48,13 @@ def is_repeating(text: str) -> bool:
 
 def parses(text: str, format: str) -> bool:
     """Whether an answer is of the format asked for; JSON may stand in one Markdown fence."""
-    if format == "json":
+    if format in ("json", "json_object"):
         fenced = _FENCE.match(text)
         try:
-            json.loads(fenced.group(1) if fenced else text)
+            value = json.loads(fenced.group(1) if fenced else text)
         except (ValueError, RecursionError):
             return False
-        return True
+        return format == "json" or isinstance(value, dict)
     if format == "number":
         return _NUMBER.fullmatch(text) is not None
-    return True
+    return format != "line" or len(text.splitlines()) == 1

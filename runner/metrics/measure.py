@@ -24,18 +24,20 @@ def measure(
     completions: Sequence[Completion],
     *,
     upstream: Sequence[Completion] | None = None,
+    format: str = "any",
 ) -> Scores:
     """Score every sample's answer with one metric of METRICS.
 
-    `completions` may hold repeats (kind `sampled` or `greedy`), which only consistency and determinism look at.
-    `upstream` is what the chain's first stage answered to the same samples.
+    `completions` may hold repeats (kind `sampled`, `greedy` or `paraphrased`), which only consistency and determinism
+    look at. `upstream` is what the chain's first stage answered to the same samples. `format` is what the evaluation
+    asks of answers: one that does not parse as it has failed.
 
     Raises:
         InvalidError: unknown metric or option, no samples, or nothing that this metric could judge.
         IntegrityError: an answer is missing, given twice, or belongs to no sample.
     """
     filled = complete_options(name, options)
-    rows: Rows = _module(name).measure(name, _pairs(name, samples, completions, upstream), filled)
+    rows: Rows = _module(name).measure(name, _pairs(name, samples, completions, upstream, format), filled)
     matrix = np.array(rows.statistics) if rows.statistics else None
     value = (
         math.fsum(rows.values) / len(rows.values)
@@ -44,7 +46,7 @@ def measure(
     )
     return Scores(
         metric=metric_id(name, options),
-        signature=signature(name, options),
+        signature=signature(name, options, format=format),
         value=value,
         sample_ids=tuple(p.sample.id for p in rows.pairs),
         values=rows.values,
@@ -73,6 +75,7 @@ def details(
     completions: Sequence[Completion],
     *,
     upstream: Sequence[Completion] | None = None,
+    format: str = "any",
 ) -> dict[str, float]:
     """Figures beside the aggregate that a report shows: failures by kind, p50 and p95 of lengths, majority share, …
 
@@ -83,7 +86,7 @@ def details(
     module = _module(name)
     if not hasattr(module, "details"):
         return {}
-    figures: dict[str, float] = module.details(name, _pairs(name, samples, completions, upstream), filled)
+    figures: dict[str, float] = module.details(name, _pairs(name, samples, completions, upstream, format), filled)
     return figures
 
 
@@ -92,10 +95,11 @@ def _pairs(
     samples: Sequence[Sample],
     completions: Sequence[Completion],
     upstream: Sequence[Completion] | None,
+    format: str,
 ) -> tuple[Pair, ...]:
     if "upstream" in METRICS[name].needs and upstream is None:
         raise InvalidError(f"`{name}` needs the answers of the chain's first stage")
-    return make_pairs(samples, completions, upstream=upstream)
+    return make_pairs(samples, completions, upstream=upstream, format=format)
 
 
 def _module(name: str) -> Any:

@@ -22,11 +22,13 @@ class Pair:
     upstream: Completion | None = None
     sampled: tuple[Completion, ...] = ()
     greedy: tuple[Completion, ...] = ()
+    paraphrased: tuple[Completion, ...] = ()
+    format: str = "any"  # what the evaluation asks of answers
 
     @functools.cached_property
     def failure(self) -> str:
-        """empty, truncated or repetition; "" for an answer that can be scored."""
-        return failure_of(self.completion, reference=self.reference)
+        """A kind of `failures.KINDS`; "" for an answer that can be scored."""
+        return failure_of(self.completion, format=self.format, reference=self.reference)
 
     @functools.cached_property
     def answer(self) -> str:
@@ -58,7 +60,11 @@ class Rows:
 
 
 def make_pairs(
-    samples: Sequence[Sample], completions: Sequence[Completion], *, upstream: Sequence[Completion] | None = None
+    samples: Sequence[Sample],
+    completions: Sequence[Completion],
+    *,
+    upstream: Sequence[Completion] | None = None,
+    format: str = "any",
 ) -> tuple[Pair, ...]:
     """Pair every sample with its main answer, its repeats and the earlier stage's answer, in the samples' order.
 
@@ -81,6 +87,8 @@ def make_pairs(
             before.get(sample.id),
             tuple(sorted(repeats["sampled", sample.id], key=lambda c: c.run)),
             tuple(sorted(repeats["greedy", sample.id], key=lambda c: c.run)),
+            tuple(sorted(repeats["paraphrased", sample.id], key=lambda c: c.run)),
+            format,
         )
         for sample in samples
     )

@@ -13,7 +13,8 @@ Value = str | int | float
 
 _UNIT = Option("unit", "syllable", ("syllable", "word", "kiwi"), title="what one token is")
 _PART = Option("part", "f1", ("f1", "precision", "recall"), title="which of the three figures")
-_FORMAT = Option("format", "any", ("any", "json", "number"), title="what an answer must parse as")
+FORMATS = ("any", "number", "json", "json_object", "line")  # what an answer can be asked to be
+_FORMAT = Option("format", "any", FORMATS, title="what an answer must parse as; any: what its evaluation asks for")
 _FACTS = Option(
     "facts", "auto", ("auto", "given", "derived"), title="the rows' facts, or numbers and names of references"
 )
@@ -231,6 +232,17 @@ _OPERATION = (
         options=(Option("similarity", "edit", ("edit", "rougeL", "exact"), title="how two answers are compared"),),
     ),
     MetricInfo(
+        "prompt_consistency",
+        "higher",
+        "operation",
+        0.0,
+        1.0,
+        needs=("paraphrased",),
+        title="mean pairwise similarity of answers to one prompt in other words",
+        module="consistency",
+        options=(Option("similarity", "edit", ("edit", "rougeL", "exact"), title="how two answers are compared"),),
+    ),
+    MetricInfo(
         "determinism",
         "higher",
         "operation",
@@ -289,10 +301,14 @@ def complete_options(name: str, options: Mapping[str, Any]) -> dict[str, Value]:
     return {o.name: options.get(o.name, o.default) for o in METRICS[name].options}
 
 
-def signature(name: str, options: Mapping[str, Any]) -> str:
-    """The metric's name, version and every option's value: equal signatures make comparable values."""
+def signature(name: str, options: Mapping[str, Any], *, format: str = "any") -> str:
+    """The metric's name, version and every option's value: equal signatures make comparable values.
+
+    `format` is what the evaluation asks of answers; it decides which of them have failed.
+    """
     filled = complete_options(name, options)
-    return METRICS[name].signature + "".join(f"|{k}={v}" for k, v in sorted(filled.items()))
+    asked = f"|expects={format}" if format != "any" else ""
+    return METRICS[name].signature + "".join(f"|{k}={v}" for k, v in sorted(filled.items())) + asked
 
 
 def metric_id(name: str, options: Mapping[str, Any]) -> str:

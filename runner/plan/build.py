@@ -12,14 +12,22 @@ from runner.metrics.table import METRICS
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
-from runner.plan.params import Choice, chosen, generate_params, lengths_params, prepare_params, tune_params
+from runner.plan.params import (
+    REPEATING,
+    Choice,
+    chosen,
+    generate_params,
+    lengths_params,
+    prepare_params,
+    tune_params,
+)
 from runner.plan.paths import Pins, decide, decide_answers, resolved_answers
 from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
 UPSTREAM = "upstream."
+COMPLETIONS_ROLE = "completions"
 COMPLETIONS, ADAPTER, SCORES = "completions.jsonl", "adapters.safetensors", "scores.json"
-REPEATING = ("consistency", "determinism")  # metrics that need repeated answers, named like what they ask for
 
 
 def build_steps(
@@ -53,7 +61,8 @@ class _Answers:
     stages: tuple[StageSpec, ...]
     choices: tuple[str, ...]
     settings: GenerateSpec
-    repeats: tuple[str, ...] = ()
+    repeat: str = ""  # the metric that asks for answers made again; "" is the main answers
+    paraphrases: tuple[str, ...] = ()
     evaluation: str = ""
 
     @property
@@ -114,6 +123,7 @@ class _Builder:
         if choice != BASE:
             needs.append(Need("adapter", self.adapter(choice).id, ADAPTER))
         step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
+        step_id += f"/{answers.repeat}" if answers.repeat else ""
         config, pins = self.configs.get(stage.model), self.pins.answers.get(stage.model)
         paths = decide_answers(answers.settings, config, pins=pins)
         return self.add(
@@ -127,14 +137,16 @@ class _Builder:
                     upstream=[n.role.removeprefix(UPSTREAM) for n in fed],
                     references={s.id: s.reference for s in perfect},
                     images=len(answers.choices) == 1,  # a chain hands on text
-                    repeats=answers.repeats,
+                    repeat=answers.repeat,
+                    paraphrases=answers.paraphrases,
                     # the same in all arms: they repeat the same samples, with the same draws
                     stream=f"generate/{answers.dataset}.{answers.split}/{len(answers.choices)}",
                 ),
                 needs=tuple(needs),
                 sources=(Source("model", "checkpoint", stage.model),),
                 group=stage.model,
-                title=f"answer {answers.dataset}.{answers.split} with {answers.label}",
+                title=f"answer {answers.dataset}.{answers.split} with {answers.label}"
+                + (f" again for {answers.repeat}" if answers.repeat else ""),
                 origins=(("evaluations", answers.evaluation, "generate"), ("models", stage.model)),
                 paths=tuple((path.name, path.said) for path in paths),
             )
@@ -145,7 +157,7 @@ class _Builder:
         needs = []
         for i, earlier in answers.feeding():
             if answers.choices[i] != REFERENCE:
-                parent = self.generate(dataclasses.replace(answers, choices=answers.choices[: i + 1], repeats=()))
+                parent = self.generate(dataclasses.replace(answers, choices=answers.choices[: i + 1], repeat=""))
                 needs.append(Need(UPSTREAM + earlier.id, parent.id, COMPLETIONS))
         return needs
 
@@ -255,32 +267,46 @@ class _Builder:
         return found[0] if found else GenerateSpec()
 
     def score(self, evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> None:
-        """The step that scores one arm. Only the judged arms are answered repeatedly."""
-        repeats = tuple(m.name for m in evaluation.metrics if m.name in REPEATING and arm.is_main)
+        """The step that scores one arm. Only the judged arms are answered again."""
         answers = _Answers(
-            evaluation.dataset, evaluation.split, stages, arm.choices, evaluation.generate, repeats, evaluation.id
+            evaluation.dataset,
+            evaluation.split,
+            stages,
+            arm.choices,
+            evaluation.generate,
+            paraphrases=evaluation.paraphrases,
+            evaluation=evaluation.id,
         )
         is_fed = any(arm.choices[i] != REFERENCE for i, _ in answers.feeding())
         metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=is_fed)]
         step_id = f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
-        self.score_answers(step_id, answers, metrics, origin=("evaluations", evaluation.id))
+        self.score_answers(step_id, answers, metrics, format=evaluation.format, origin=("evaluations", evaluation.id))
 
     def score_answers(
-        self, step_id: str, answers: _Answers, metrics: list[dict[str, Any]], *, origin: tuple[str, ...] = ()
+        self,
+        step_id: str,
+        answers: _Answers,
+        metrics: list[dict[str, Any]],
+        *,
+        format: str = "any",
+        origin: tuple[str, ...] = (),
     ) -> Step:
         """The step that measures `answers`, after the steps that make them."""
         answered = self.generate(answers)
         fed = [n for n in answered.needs if n.role.startswith(UPSTREAM)][-1:]
         needs = [
             Need("samples", self.prepare(answers.dataset).id, f"{answers.split}.jsonl"),
-            Need("completions", answered.id, COMPLETIONS),
+            Need(COMPLETIONS_ROLE, answered.id, COMPLETIONS),
             *(Need("upstream", n.step, n.file) for n in fed),
         ]
+        for name in (n for n in REPEATING if n in [m["name"] for m in metrics]):
+            again = self.generate(dataclasses.replace(answers, repeat=name))
+            needs.append(Need(f"{COMPLETIONS_ROLE}.{name}", again.id, COMPLETIONS))
         return self.add(
             Step(
                 id=step_id,
                 kind="score",
-                params={"metrics": metrics},
+                params={"metrics": metrics, "format": format},
                 needs=tuple(needs),
                 title=step_id.replace("/", " "),
                 origins=(origin,) if origin else (),

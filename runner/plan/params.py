@@ -22,6 +22,17 @@ class Choice:
     forecast_bytes: int | None = None  # of MLX's peak, for rows at their bound
 
 
+# What a repeat reads besides, by the metric that asks for it. Not in the main answers' settings, so that evaluations
+# that differ in their repeats share the main answers.
+_REPEATING = {
+    "consistency": ("consistency_samples", "consistency_runs", "consistency_temperature"),
+    "determinism": ("determinism_samples",),
+    "prompt_consistency": ("consistency_samples",),
+}
+_OF_REPEATS = {name for names in _REPEATING.values() for name in names}
+REPEATING = tuple(_REPEATING)  # metrics that need answers to be made again
+
+
 def prepare_params(spec: Spec, dataset: DatasetSpec) -> dict[str, Any]:
     """All of the data set but its name, place and origin, and the text columns that chains need of it."""
     kept = {k: v for k, v in plain(dataset).items() if k not in ("id", "path", "source")}
@@ -29,14 +40,14 @@ def prepare_params(spec: Spec, dataset: DatasetSpec) -> dict[str, Any]:
 
 
 def _chain_columns(spec: Spec, dataset: str) -> set[str]:
-    """Columns that prompts of chain stages use, and columns with reference texts of stages."""
-    users = {e.subject for e in spec.evaluations.values() if e.dataset == dataset}
-    users |= {t.chain for t in spec.tunes.values() if t.dataset == dataset and t.chain}
-    names: set[str] = set()
+    """Columns that prompts of chain stages and paraphrases use, and columns with reference texts of stages."""
+    asked = [e for e in spec.evaluations.values() if e.dataset == dataset]
+    names = {name for e in asked for text in e.paraphrases for name in placeholders(text)}
+    users = {e.subject for e in asked} | {t.chain for t in spec.tunes.values() if t.dataset == dataset and t.chain}
     for chain in spec.chains.values():
         if chain.id in users:
             used = {name for s in chain.stages for name in placeholders(s.prompt)}
-            names |= used - {s.id for s in chain.stages}
+            names = (names | used) - {s.id for s in chain.stages}
             names |= {s.reference for s in chain.stages if s.reference}
     return names
 
@@ -84,12 +95,16 @@ def generate_params(
     upstream: Iterable[str],
     references: dict[str, str],
     images: bool,
-    repeats: Iterable[str],
+    repeat: str,
+    paraphrases: Iterable[str],
     stream: str,
 ) -> dict[str, Any]:
-    """How a stage answers. The stream of random numbers is named only where sampling uses it."""
-    wanted = set(repeats)
-    values = plain(settings)
+    """How a stage answers, or answers again for the metric `repeat`.
+
+    The stream of random numbers is named only where something is drawn.
+    """
+    whole = plain(settings)
+    values = {k: v for k, v in whole.items() if k not in _OF_REPEATS or k in _REPEATING.get(repeat, ())}
     if stage.max_tokens is not None:
         values["max_tokens"] = stage.max_tokens
     return {
@@ -99,10 +114,10 @@ def generate_params(
         "upstream": list(upstream),
         "references": references,
         "images": images,
-        "consistency": "consistency" in wanted,
-        "determinism": "determinism" in wanted,
+        "repeat": repeat,
+        "paraphrases": list(paraphrases) if repeat == "prompt_consistency" else [],
         "seed": spec.seed,
-        "stream": stream if wanted or settings.temperature > 0 else "",
+        "stream": stream if repeat or settings.temperature > 0 else "",
     }
 
 

@@ -88,7 +88,11 @@ def _measured(record: Record, rows: Rows, metric: str) -> dict[str, float]:
     """The commonest reference as every answer, and the base model's answers cut to the tuned model's lengths."""
     evaluation, _, name = metric.partition(".")
     info = METRICS.get(name.partition("(")[0])
-    if info is None or record.evidence_mode != "full" or {"upstream", "sampled", "greedy"} & set(info.needs):
+    if (
+        info is None
+        or record.evidence_mode != "full"
+        or {"upstream", "sampled", "greedy", "paraphrased"} & set(info.needs)
+    ):
         return {}
     try:
         options = _options(name)

@@ -17,6 +17,7 @@ from runner.record.evidence import Row, completion_row, sample_row, score_rows
 from runner.samples.io import read_completions, read_samples
 from runner.samples.sample import ImageRef, Sample
 from runner.spec.model import EvaluationSpec, Spec
+from runner.steps.generate import PARAPHRASED, PROMPTS
 
 THUMBNAIL_PIXELS = 96
 MAX_IMAGE_BYTES = 64 * 2**20
@@ -67,9 +68,12 @@ def score_step_id(evaluation: EvaluationSpec, arm: Arm) -> str:
 def _arm_rows(evaluation: EvaluationSpec, arm: Arm, step: Step, by_id: Mapping[str, Step], locate: Locate) -> list[Row]:
     """Completions of an arm's last stage, and of the stages that fed it under `<arm>/<stage>`."""
     answered = next(n for n in step.needs if n.role == "completions")
-    prompts = _prompts(answered.step, locate)
-    found = read_completions(_path(locate, answered.step, answered.file))
-    rows = [completion_row(evaluation.id, arm.id, c, prompt=prompts.get(c.sample_id)) for c in found]
+    rows = []
+    for need in (n for n in step.needs if n.role.partition(".")[0] == "completions"):
+        prompts, others = _prompts(need.step, locate), _paraphrases(need.step, locate)
+        for c in read_completions(_path(locate, need.step, need.file)):
+            prompt = others[str(c.run)][c.sample_id] if c.kind == PARAPHRASED else prompts.get(c.sample_id)
+            rows.append(completion_row(evaluation.id, arm.id, c, prompt=prompt))
     node = by_id[answered.step]
     while feeding := [n for n in node.needs if n.role.startswith("upstream.")]:
         need = feeding[-1]
@@ -85,6 +89,13 @@ def _prompts(step: str, locate: Locate) -> dict[str, str]:
     """sample id → prompt, where a stage asked with its own instead of the data set's."""
     path = locate(step, "inputs.jsonl")
     return {s.id: s.prompt for s in read_samples(path)} if path else {}
+
+
+def _paraphrases(step: str, locate: Locate) -> dict[str, dict[str, str]]:
+    """run → sample id → prompt, where samples were asked in other words."""
+    path = locate(step, PROMPTS)
+    found: dict[str, dict[str, str]] = files.read_json(path) if path else {}
+    return found
 
 
 def read_scores(path: Path | None) -> tuple[Scores, ...]:

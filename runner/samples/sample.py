@@ -52,4 +52,4 @@ class Completion:
     finish_reason: str = "stop"  # stop | length
     prompt_tokens: int = 0
     run: int = 0  # 0 is the greedy answer that is scored; 1, 2, … are repeats for consistency and determinism
-    kind: str = "main"  # main | sampled (consistency) | greedy (determinism)
+    kind: str = "main"  # main | sampled (consistency) | greedy (determinism) | paraphrased (prompt_consistency)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.metrics.table import METRICS, option_problems
-from runner.spec.check_recipe import TEXT_FAMILIES
+from runner.spec.check_recipe import TEXT_FAMILIES, template
 from runner.spec.draft import Draft
 from runner.spec.model import DatasetSpec, EvaluationSpec, Key, MetricSpec, SweepSpec
 from runner.spec.suggest import did_you_mean
@@ -16,6 +16,7 @@ def check(draft: Draft) -> None:
         _dataset(draft, evaluation)
         for i, metric in enumerate(evaluation.metrics):
             _metric(draft, evaluation, metric, i)
+        _paraphrases(draft, evaluation)
     for sweep in draft.spec.sweeps.values():
         _sweep(draft, sweep)
     for field, name in draft.spec.ssot_fields.items():
@@ -73,6 +74,20 @@ def _sweep(draft: Draft, sweep: SweepSpec) -> None:
         draft.error(place, "E209", message, help="choose another metric")
     subject = draft.spec.tunes[sweep.tune].chain or sweep.tune
     _named(draft, place, sweep.metric, dataset, subject)
+
+
+def _paraphrases(draft: Draft, evaluation: EvaluationSpec) -> None:
+    place: Key = ("evaluations", evaluation.id)
+    for i, text in enumerate(evaluation.paraphrases):
+        template(draft, (*place, "paraphrases", i), text)
+    wanted = [i for i, m in enumerate(evaluation.metrics) if m.name == "prompt_consistency"]
+    if wanted and not evaluation.paraphrases:
+        message = "`prompt_consistency` compares answers to one prompt in other words, and there are none"
+        help = 'write `paraphrases: ["Briefly: {prompt}"]` in the evaluation'
+        draft.error((*place, "metrics", wanted[0]), "E213", message, help=help)
+    if evaluation.paraphrases and not wanted:
+        message = "only `prompt_consistency` looks at paraphrases, and it is not measured here"
+        draft.warn((*place, "paraphrases"), "W529", message, help="add `prompt_consistency` to `metrics`")
 
 
 def _metric(draft: Draft, evaluation: EvaluationSpec, metric: MetricSpec, i: int) -> None:

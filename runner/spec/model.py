@@ -163,6 +163,8 @@ class EvaluationSpec:
     split: str
     metrics: tuple[MetricSpec, ...]
     generate: GenerateSpec
+    format: str = "any"  # what an answer must parse as, or it has failed: any | number | json | json_object | line
+    paraphrases: tuple[str, ...] = ()  # the prompt in other words; templates as the prompt's own
 
 
 @dataclass(frozen=True)

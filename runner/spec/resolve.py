@@ -165,6 +165,8 @@ def evaluation(name: str, section: Section) -> EvaluationSpec:
         split=section["split"],
         metrics=tuple(metric(item) for item in section["metrics"]),
         generate=generate(section["generate"]),
+        format=section["format"],
+        paraphrases=tuple(section["paraphrases"]),
     )
 
 

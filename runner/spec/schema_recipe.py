@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.metrics.model import MetricInfo
-from runner.metrics.table import METRICS
+from runner.metrics.table import FORMATS, METRICS
 from runner.spec.fields import (
     ABSENT,
     REQUIRED,
@@ -195,6 +195,13 @@ EVALUATION: dict[str, Rules] = {
         REQUIRED,
         minlength=1,
         maxlength=64,
+    ),
+    "format": choice("What an answer has to be; one that is not has failed.", list(FORMATS), "any"),
+    "paraphrases": items(
+        "The prompt in other words, for `prompt_consistency`; `{prompt}` stands for the sample's own prompt.",
+        {"type": "string", "empty": False, "maxlength": 100_000},
+        [],
+        maxlength=16,
     ),
     "generate": section("How answers are made.", GENERATE),
 }

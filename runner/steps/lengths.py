@@ -45,7 +45,7 @@ def _findings(counted: Mapping[str, Sequence[RowLength]], rules: dict[str, Any])
             elif cut:
                 path, _, line = row.source.rpartition(":")
                 message = f"row `{row.id}` loses {cut:,} of its prompt's {row.prompt:,} tokens to `truncate: prompt`"
-                findings.warning("W512", message, path, int(line) if line.isdigit() else 0)
+                findings.warning("W747", message, path, int(line) if line.isdigit() else 0)
     if findings.has_errors:
         raise InvalidError.of(findings.all())
     return findings

@@ -19,16 +19,17 @@ def _read(path: Path) -> list[Completion]:
 def run(request: StepRequest, around: Surroundings) -> StepResult:
     """Write `scores.json`: one `Scores` a metric, over the samples by id, which is the evidence's order too."""
     samples = sorted(read_samples(request.inputs["samples"]), key=lambda s: s.id)
-    completions = _read(request.inputs["completions"])
+    roles = [role for role in request.inputs if role.partition(".")[0] == "completions"]
+    completions = [c for role in sorted(roles) for c in _read(request.inputs[role])]
     upstream = _read(request.inputs["upstream"]) if "upstream" in request.inputs else None
-    metrics = request.params["metrics"]
+    metrics, format = request.params["metrics"], request.params["format"]
     scores = []
     beside: dict[str, dict[str, float]] = {}
     for done, metric in enumerate(metrics):
         around.on_event({"event": "scored", "done": done, "total": len(metrics), "metric": metric["name"]})
         name, options = metric["name"], metric["options"]
-        scores.append(measure(name, options, samples, completions, upstream=upstream))
-        beside[scores[-1].metric] = details(name, options, samples, completions, upstream=upstream)
+        scores.append(measure(name, options, samples, completions, upstream=upstream, format=format))
+        beside[scores[-1].metric] = details(name, options, samples, completions, upstream=upstream, format=format)
     write_json(request.out / "scores.json", [plain(s) for s in scores])
     values = {s.metric: s.value for s in scores}
     # Failures by kind, percentiles of lengths and the like, for reports; judged by nothing.

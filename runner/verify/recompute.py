@@ -101,7 +101,7 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[Findin
                     if value is not None:
                         wrong.append(f"{name} has a value and no scores")
                     continue
-                if stored.signature != signature(metric.name, metric.options):
+                if stored.signature != signature(metric.name, metric.options, format=evaluation.format):
                     unread.append(f"{name} was measured as `{stored.signature}`")
                     continue
                 if record.evidence_mode == "full":
@@ -140,6 +140,7 @@ def _again(spec: Spec, evaluation: EvaluationSpec, metric: MetricSpec, arm: str,
         restore.samples(rows, evaluation.id),
         restore.completions(rows, evaluation.id, arm),
         upstream=restore.upstream(rows, evaluation.id, arm, [s.id for s in stages_of(spec, evaluation)]),
+        format=evaluation.format,
     )
 
 

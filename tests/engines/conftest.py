@@ -89,7 +89,8 @@ def tune(tmp_path):
 def generate(tmp_path):
     """Greedy answers of an engine, by keyword as in `GenerateRequest`."""
 
-    def run(engine, samples, *, adapter=None, root=tmp_path, seed=7, consistency=False, determinism=False, **settings):
+    def run(engine, samples, *, adapter=None, root=tmp_path, seed=7, **settings):
+        asked = {name: settings.pop(name) for name in ("main", "consistency", "determinism") if name in settings}
         request = GenerateRequest(
             samples=samples,
             adapter=adapter,
@@ -97,8 +98,7 @@ def generate(tmp_path):
             seed=seed,
             stream="generate/x",
             root=root,
-            consistency=consistency,
-            determinism=determinism,
+            **asked,
         )
         return engine.generate(request, on_event=ignore, should_stop=never).completions
 

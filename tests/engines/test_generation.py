@@ -63,3 +63,13 @@ def test_a_request_to_stop_is_heard_between_two_tokens(llama, text_samples, tmp_
     with pytest.raises(InterruptedRunError):
         llama.generate(request, on_event=lambda _: None, should_stop=lambda: next(asked) == 5)
     assert next(asked) == 6
+
+
+def test_repeats_alone_are_the_repeats_beside_the_main_answers(llama, text_samples, generate):
+    samples = text_samples(7)
+    settings = {"determinism_samples": 3, "consistency_samples": 3, "consistency_runs": 2, "batch_size": 4}
+    whole = generate(llama, samples, consistency=True, determinism=True, **settings)
+    alone = generate(llama, samples, main=False, determinism=True, **settings)
+    alone += generate(llama, samples, main=False, consistency=True, **settings)
+    assert {c.kind for c in alone} == {"greedy", "sampled"}
+    assert alone == tuple(c for c in whole if c.kind != "main")

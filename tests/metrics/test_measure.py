@@ -22,11 +22,18 @@ KOREAN = ["서울의 기온은 25도이다", "빨간 등이 켜져 있다", "계
 FACTS = [["서울", "25"], [Fact("빨간", ("빨강",), ("초록",))], ["407", "20"]]
 
 
+def repeated(text, i):
+    """Every kind of repeat of one sample."""
+    kinds = {"sampled": [text, text[:3]], "greedy": [text], "paraphrased": [text]}
+    return [c for kind, texts in kinds.items() for c in repeats(texts, sample=i, kind=kind)]
+
+
 def everything(name, texts, *, references=KOREAN, finish_reason="stop"):
     """One metric over three samples, with whatever else it needs."""
     more = []
     for i, text in enumerate(texts):
         more += repeats([text, text], sample=i) + repeats([text], sample=i, kind="greedy")
+        more += repeats([text], sample=i, kind="paraphrased")
     tokens = [dataclasses.replace(c, tokens=len(c.text.split())) for c in more]
     return measure(
         name,
@@ -81,9 +88,7 @@ def test_no_samples_is_an_error(name):
 def test_every_score_is_a_finite_number_within_the_metrics_range(texts, name):
     info = METRICS[name]
     rows = samples(["서울 25", *["reference 7"] * (len(texts) - 1)], facts=[["서울"]] * len(texts))
-    more = [
-        c for i, t in enumerate(texts) for c in repeats([t, t[:3]], sample=i) + repeats([t], sample=i, kind="greedy")
-    ]
+    more = [c for i, t in enumerate(texts) for c in repeated(t, i)]
     scores = measure(name, {}, rows, (*answers(texts), *more), upstream=answers(texts[::-1]))
     for value in (scores.value, *scores.values):
         assert math.isfinite(value)

@@ -106,6 +106,49 @@ def test_determinism_compares_bytes_not_normal_forms():
     assert measure("determinism", {}, rows, (*main, *more)).values == (0.0, 1.0, 0.0)
 
 
+def test_paraphrases_are_compared_with_the_answer_to_the_prompt_itself():
+    rows = samples(["x", "x"])
+    more = repeats(["abcd", "abce"], sample=0, kind="paraphrased")
+    scores = measure("prompt_consistency", {}, rows, (*answers(["abcd", "z"]), *more))
+    assert scores.sample_ids == ("s0",)
+    assert scores.values == pytest.approx(((1 + 0.75 + 0.75) / 3,))
+    found = details("prompt_consistency", {}, rows, (*answers(["abcd", "z"]), *more))
+    assert found == {"majority_share": pytest.approx(2 / 3), "runs": 3}
+    with pytest.raises(InvalidError, match="paraphrased"):
+        measure("prompt_consistency", {}, rows, answers(["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "is_right"),
+    [
+        ("number", "1,234.5 %", True),
+        ("number", "약 12", False),
+        ("json", "[1, 2]", True),
+        ("json_object", "[1, 2]", False),
+        ("json_object", '```json\n{"상태": "점검"}\n```', True),
+        ("line", "한 줄", True),
+        ("line", "첫 줄\n둘째 줄", False),
+        ("any", "첫 줄\n둘째 줄", True),
+    ],
+)
+def test_an_answer_that_is_not_what_the_evaluation_asks_for_has_failed_for_every_metric(format, text, is_right):
+    rows, given_answers = samples([text, text]), answers([text, "{"])
+    assert measure("exact_match", {}, rows, given_answers, format=format).values[0] == float(is_right)
+    assert measure("failure_rate", {}, rows, given_answers, format=format).values[0] == float(not is_right)
+    assert details("failure_rate", {}, rows, given_answers, format=format)["unparsable"] >= float(not is_right)
+
+
+def test_what_an_evaluation_asks_for_is_in_the_signature():
+    rows = samples(["1"])
+    assert measure("cer", {}, rows, answers(["1"])).signature == "cer|v1|level=character"
+    assert measure("cer", {}, rows, answers(["1"]), format="number").signature.endswith("|expects=number")
+
+
+def test_a_failure_rate_of_its_own_format_overrules_the_evaluations():
+    own = measure("failure_rate", {"format": "json"}, samples(["x"]), answers(["[1]"]), format="number")
+    assert own.values == (0.0,)
+
+
 def test_metrics_of_repeats_say_when_there_are_none():
     with pytest.raises(InvalidError, match="at least two sampled"):
         measure("consistency", {}, samples(["x"]), answers(["x"]) + repeats(["x"]))

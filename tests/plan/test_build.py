@@ -47,6 +47,35 @@ def test_an_answer_needed_by_several_arms_is_one_step(spec: Spec) -> None:
     assert not any("~" in i for i in ids)
 
 
+def test_evaluations_that_differ_in_their_repeats_share_their_main_answers(spec: Spec) -> None:
+    other = dataclasses.replace(
+        spec.evaluations["text"],
+        id="again",
+        metrics=(MetricSpec("consistency"), MetricSpec("rouge1")),
+        generate=GenerateSpec(consistency_samples=7, determinism_samples=3),
+    )
+    found = steps(dataclasses.replace(spec, evaluations=spec.evaluations | {"again": other}))
+    scored, again = needs(found["score/text/after"]), needs(found["score/again/after"])
+    assert scored["completions"] == again["completions"] == "generate/texts.test/llama+llama-lora"
+    assert scored["completions.determinism"] == "generate/texts.test/llama+llama-lora/determinism"
+    assert again["completions.consistency"] == "generate/texts.test/llama+llama-lora/consistency"
+    assert found[again["completions.consistency"]].params["settings"]["consistency_samples"] == 7
+    settings = found[again["completions"]].params["settings"]
+    assert "max_tokens" in settings
+    assert not any(key.startswith(("consistency", "determinism")) for key in settings)
+
+
+def test_paraphrases_are_asked_in_a_step_of_their_own_with_their_columns(spec: Spec) -> None:
+    asked = dataclasses.replace(
+        spec.evaluations["text"], metrics=(MetricSpec("prompt_consistency"),), paraphrases=("{title}: {prompt}",)
+    )
+    found = steps(dataclasses.replace(spec, evaluations=spec.evaluations | {"text": asked}))
+    step = found[needs(found["score/text/before"])["completions.prompt_consistency"]]
+    assert step.params["paraphrases"] == ["{title}: {prompt}"]
+    assert "title" in found["prepare/texts"].params["columns"]
+    assert found["generate/texts.test/llama"].params["paraphrases"] == []
+
+
 def test_a_reference_stage_is_not_run(spec: Spec) -> None:
     step = steps(spec)["generate/documents.test/reference,llama+chain-lora"]
     assert step.params["references"] == {"analysis": "analysis"}
@@ -88,9 +117,9 @@ def test_a_generate_step_knows_nothing_of_references(spec: Spec) -> None:
 
 def test_all_arms_repeat_the_same_samples(spec: Spec) -> None:
     image = [s for s in steps(spec).values() if s.id.startswith("generate/images.test/qwen") and "," not in s.id]
-    streams = {s.params["stream"] for s in image if s.params["determinism"]}
-    assert len(streams) == 1
-    assert len(image) > 1
+    repeated = [s.params["stream"] for s in image if s.params["repeat"] == "determinism"]
+    assert len(repeated) == 2
+    assert len(set(repeated)) == 1
 
 
 def test_params_hold_no_path_of_a_model(spec: Spec) -> None:

@@ -169,4 +169,24 @@ def test_the_record_tells_how_long_the_rows_are_and_which_prompts_are_cut(fresh)
     assert report["rows"] == 24
     assert report["row_tokens"]["most"] == report["longest"][0]["tokens"] == 33
     assert report["prompts_cut"] == 24
-    assert [f["code"] for f in checks["findings"]].count("W512") == 20  # and the last says how many more
+    assert [f["code"] for f in checks["findings"]].count("W747") == 20  # and the last says how many more
+
+
+def test_repeats_are_steps_of_their_own_and_a_change_of_theirs_answers_nothing_else_again(fresh):
+    metrics = "metrics: [fact_recall, prompt_consistency, determinism]\n    format: line"
+    mini.edit(fresh, "metrics: [fact_recall, failure_rate]", metrics + "\n    paraphrases: ['In short: {prompt}']")
+    mini.edit(fresh, "max_tokens: 4", "max_tokens: 4, consistency_samples: 5, determinism_samples: 4")
+    mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    [record] = [json.loads(p.read_text()) for p in (fresh / "ssot/records").iterdir()]
+    assert record["measures"]["summary.prompt_consistency"]["after"]["n"] == 5
+    assert record["measures"]["summary.fact_recall"]["after"]["signature"].endswith("|expects=line")
+    checked = mini.lorarun(fresh, "check", mini.SPEC_PATH)
+    assert checked.returncode in (0, 6), checked.stderr
+    mini.edit(fresh, "consistency_samples: 5", "consistency_samples: 6")
+    mini.lorarun(fresh, "apply", mini.SPEC_PATH)
+    assert set(mini.ran(fresh)) == {
+        "generate/reports.test/llama/prompt_consistency",
+        "generate/reports.test/llama+llama-lora/prompt_consistency",
+        "score/summary/before",
+        "score/summary/after",
+    }

@@ -186,6 +186,9 @@ EDITS: dict[str, dict[str, tuple[str, str]]] = {
         "an unused model": ("datasets:\n", "  gemma: {family: gemma, path: data/models/gemma}\ndatasets:\n"),
     },
     "measures": {
+        "paraphrases asked of none": ("anls, response_length]", "anls, prompt_consistency]"),
+        "a paraphrase with a stray brace": ("anls, response_length]", "anls, prompt_consistency], paraphrases: ['{a']"),
+        "an unknown answer format": ("anls, response_length]", "anls], format: xml"),
         "metric misspelt": ("[fact_recall, anls", "[fact_recal, anls"),
         "metric in another spelling": ("{name: rougeL,", "{name: rouge-l,"),
         "metric that is nowhere": ("[fact_recall, anls", "[bertscore, anls"),

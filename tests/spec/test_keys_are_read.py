@@ -56,7 +56,8 @@ def other(rules: dict) -> str:
 
 def plan(*sets: str) -> list[dict]:
     text = BASE.replace("start_from: llama-lora, ", "").replace(
-        "anls, response", "anls, consistency, determinism, response"
+        "anls, response_length]",
+        "anls, consistency, prompt_consistency, determinism, response_length], paraphrases: ['{prompt}']",
     )
     return [dataclasses.asdict(step) for step in build_steps(read(text, *sets))]
 
