@@ -150,6 +150,11 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
 @click.option("--keep", "environment_change", flag_value="keep", help="Keep outputs whose environment alone changed.")
 @click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
 @click.option("--locked", is_flag=True, help="Run only with the inputs that the spec's lock holds; else exit 4.")
+@click.option(
+    "--adapt",
+    is_flag=True,
+    help="Run a tuning that ran out of memory anew, smaller, at most twice; the record says so.",
+)
 @click.option("--repair", is_flag=True, help="Set damaged outputs aside and make them again.")
 def apply(
     spec: Path,
@@ -160,6 +165,7 @@ def apply(
     environment_change: str,
     lock_timeout: float,
     locked: bool,
+    adapt: bool,
     repair: bool,
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
@@ -186,7 +192,9 @@ def apply(
             "a saved plan is applied as it is", help="leave out --set, --force and --target, or plan again"
         )
     wanted = saved.targets if saved else targets
-    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted)
+    if adapt and (saved or locked):
+        raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
+    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt)
     loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
     view = progress.choose(output_format)
     try:

@@ -130,6 +130,8 @@ def line_of(event: Event) -> str:
         return f"{place} cached  {event['step']}"
     if kind == "failed":
         return f"{place} FAILED  {event['step']}: {event['message']}"
+    if kind == "adapted":
+        return f"{event['step']}: {event['text']}; it starts anew"
     if kind == "interrupted":
         return "stopping: the running step saves its state (once more ends it at once)"
     return ""

@@ -49,6 +49,11 @@ def capped(command: Sequence[str], limit_bytes: int | None) -> list[str]:
     return _CAPPED[sys.platform](command, limit_bytes)
 
 
+def needed() -> tuple[str, ...]:
+    """Environment variables without which `capped` can't set the cap; they name the user's service manager."""
+    return cap_linux.NEEDED if sys.platform == "linux" and kernel_cap().works else ()
+
+
 def stay_awake(pid: int) -> subprocess.Popen[bytes] | None:
     """On a Mac, hold off idle sleep until `pid` has ended (its sampler's clock stops in sleep); elsewhere nothing."""
     on_mac = _NAMES.get(sys.platform) == "taskpolicy"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 _PROGRAM = "systemd-run"
 TRIAL_SECONDS = 10.0
+NEEDED = ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # of systemd-run --user
 
 
 def available() -> str:

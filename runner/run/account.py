@@ -132,7 +132,7 @@ def _step_record(step: Step, outcome: StepOutcome, manifest: Manifest | None) ->
     reasons = tuple(r.text + (f" ({r.location})" if r.location else "") for r in outcome.planned.reasons)
     if manifest is None:
         said = (*reasons, outcome.error) if outcome.error else reasons
-        return StepRecord(step.id, step.kind, outcome.key, outcome.action, said, {}, {}, {}, {}, 0.0)
+        return StepRecord(step.id, step.kind, outcome.key, outcome.action, said, {}, {}, {}, outcome.memory, 0.0)
     return StepRecord(
         id=step.id,
         kind=step.kind,

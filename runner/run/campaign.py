@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.errors import ChangedError, ExitCode, IntegrityError, LorarunError
+from runner.memory.adapt import MOST_TIMES
 from runner.models.facts import facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.build import build_steps
@@ -14,11 +15,12 @@ from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
+from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.choosing import choices_for, pins_of
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
-from runner.run.loop import Loop
+from runner.run.loop import Loop, StepOutcome
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
@@ -36,6 +38,7 @@ class Options:
     locked: bool = False  # inputs have to be those of the lock
     saved: SavedPlan | None = None  # the plan has to be this one still
     targets: tuple[str, ...] = ()  # steps to run with what they need, by id or pattern; none is all
+    adapt: bool = False  # a tuning that ran out of memory is run anew with a smaller micro-batch
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         keep_lock(spec, root, planned.survey, planned.steps)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
-            return _run(spec, root, planned, journal, started, targets=options.targets)
+            return _run(spec, root, planned, journal, started, options)
         except LorarunError as error:
             journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})
             raise
@@ -107,12 +110,32 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
             journal.close()
 
 
-def _run(
-    spec: Spec, root: Path, planned: Planned, journal: Journal, started: float, *, targets: tuple[str, ...]
-) -> Outcome:
+def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: float, options: Options) -> Outcome:
     cached = [s.step.id for s in planned.plan.steps if s.action == "cached"]
     ids = [s.step.id for s in planned.plan.steps]
     journal({"event": "plan", "campaign": spec.metadata.name, "spec": spec.path, "steps": ids, "cached": cached})
+    loop = _loop(spec, root, planned, journal)
+    edits: list[Adapted] = []
+    while options.adapt and len(edits) < MOST_TIMES and (edit := adaptation(loop.failure)):
+        edits.append(edit)
+        journal({"event": "adapted", "step": f"tune/{edit.tune}", "text": edit.note})
+        settle(spec, root, edit)
+        spec = spec_after(spec, edit)
+        planned = plan_campaign(spec, root, options)
+        planned = replace(planned, steps=noted(planned.steps, edits))
+        again = _loop(spec, root, planned, journal)
+        again.outcomes = _carried(loop.outcomes, again.outcomes)
+        loop = again
+    done = None if options.targets else account(spec, root, planned.survey, planned.steps, loop.outcomes)
+    actions = [o.action for o in loop.outcomes.values()]
+    seconds = round(time.monotonic() - started, 3)
+    outcome = Outcome(done, actions.count("run"), actions.count("cached"), seconds, loop.failure)
+    journal(_result(outcome))
+    return outcome
+
+
+def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal) -> Loop:
+    """Run what is planned; the loop as it ended."""
     surveyed = planned.survey
     surveyed.known.outputs.clear()
     loop = Loop(
@@ -128,12 +151,13 @@ def _run(
     )
     loop.run(planned.steps)
     check_unchanged(spec, root, surveyed)
-    done = None if targets else account(spec, root, surveyed, planned.steps, loop.outcomes)
-    actions = [o.action for o in loop.outcomes.values()]
-    seconds = round(time.monotonic() - started, 3)
-    outcome = Outcome(done, actions.count("run"), actions.count("cached"), seconds, loop.failure)
-    journal(_result(outcome))
-    return outcome
+    return loop
+
+
+def _carried(before: dict[str, StepOutcome], after: dict[str, StepOutcome]) -> dict[str, StepOutcome]:
+    """The later outcomes; a step that an earlier attempt of this very run made was run, not cached."""
+    made = {name: o for name, o in before.items() if o.action == "run"}
+    return {n: made[n] if n in made and made[n].key == o.key and o.action == "cached" else o for n, o in after.items()}
 
 
 def _result(outcome: Outcome) -> Event:

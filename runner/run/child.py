@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import Diagnostic, IntegrityError, InterruptedRunError, InvalidError, ResourceError, StepError
+from runner.memory.cap import capped, needed
 from runner.steps.context import StepRequest
 
 # What a worker inherits; nothing that could hold a secret or send its code elsewhere.
@@ -35,18 +36,18 @@ GRACE_SECONDS = 20.0
 class Worker:
     """One running worker process."""
 
-    def __init__(self, *, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, *, environment: dict[str, str], log: Path, limit_bytes: int | None = None) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
         self._ready = False
         with log.open("ab") as stderr:
             # A session of its own: Ctrl-C reaches us alone, and the whole group can be ended at once.
             self.process = subprocess.Popen(
-                [sys.executable, "-X", "utf8", "-m", "runner.run.worker"],
+                capped([sys.executable, "-X", "utf8", "-m", "runner.run.worker"], limit_bytes),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**{k: os.environ[k] for k in INHERITED if k in os.environ}, **environment},
+                env={**{k: os.environ[k] for k in (*INHERITED, *needed()) if k in os.environ}, **environment},
                 start_new_session=True,
                 encoding="utf-8",
             )

@@ -6,7 +6,7 @@ of all that it was made of. That file is a cache: removing it costs time only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
         asked = _ask(spec, tune, root, locked)
-        key = digest_value([VERSION, asked.as_json(), environment])
+        key = asked.key(environment)
         cached = known.get(key)
         if isinstance(cached, dict):
             choice = Choice(**{**cached, "reasons": tuple(cached["reasons"])})
@@ -77,6 +77,10 @@ class _Asked:
     limit_bytes: int | None
     machine_bytes: int
 
+    def key(self, environment: Mapping[str, str]) -> str:
+        """Of this forecast in the cache."""
+        return digest_value([VERSION, self.as_json(), dict(environment)])
+
     def as_json(self) -> Any:
         """The same as plain data. The tune's name and data set do not matter to memory."""
         return plain(
@@ -90,6 +94,11 @@ class _Asked:
                 "machine": self.machine_bytes,
             }
         )
+
+
+def key_of(spec: Spec, tune: TuneSpec, root: Path, locked: Lock, environment: Mapping[str, str]) -> str:
+    """The name under which the cache holds a tune's forecast."""
+    return _ask(spec, tune, root, locked).key(environment)
 
 
 def pins_of(locked: Lock) -> Pins:

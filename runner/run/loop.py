@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable
@@ -13,9 +14,11 @@ from typing import Any
 
 from runner.errors import IntegrityError, InterruptedRunError, LorarunError, MemoryLineError, ResourceError, StepError
 from runner.machine.blas import child_environment, find
+from runner.memory.cap import stay_awake
 from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
+from runner.run.adapting import StoppedForMemory
 from runner.run.child import Worker, import_path
 from runner.run.journal import Listener
 from runner.run.space import check_space, used_bytes, wanted_bytes
@@ -37,6 +40,7 @@ class StepOutcome:
     key: str  # "" where it did not come to run
     action: str  # run | cached | failed | blocked
     error: str = ""
+    memory: dict[str, Any] = field(default_factory=dict)  # of a step that was ended for it
 
 
 @dataclass
@@ -69,6 +73,7 @@ class Loop:
             InterruptedRunError: Ctrl-C or SIGTERM; the running step saved its state.
             InvalidError, ResourceError, IntegrityError: nothing to judge was made.
         """
+        awake = stay_awake(os.getpid())
         previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             for position, step in enumerate(steps, 1):
@@ -83,6 +88,8 @@ class Loop:
         finally:
             for role in tuple(self._workers):
                 self._close(role)
+            if awake is not None:
+                awake.terminate()
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
@@ -104,7 +111,8 @@ class Loop:
         try:
             manifest = self._execute(step, planned.key, parts)
         except (StepError, MemoryLineError) as error:
-            self.outcomes[step.id] = StepOutcome(planned, planned.key, "failed", error.message)
+            seen = memory_of(error.use, {}, step) if isinstance(error, StoppedForMemory) else {}
+            self.outcomes[step.id] = StepOutcome(planned, planned.key, "failed", error.message, seen)
             self.emit({"event": "failed", **about, "message": error.message})
             raise
         self.known.remember(step.id, manifest.finished())
@@ -126,7 +134,7 @@ class Loop:
         )
         started = time.monotonic()
         watched.guard.reset()
-        answer = self._supervise(watched, request)
+        answer = self._supervise(watched, step, request)
         self.check_sources([f"{source.kind}/{source.id}" for source in step.sources])
         manifest = Manifest(
             step=step.id,
@@ -135,7 +143,7 @@ class Loop:
             components=_plain(parts),
             outputs=describe(request.out, answer["contents"]),
             measures=answer["measures"],
-            memory=memory_of(watched.guard.reset(), answer["measures"], step.forecast_bytes),
+            memory=memory_of(watched.guard.reset(), answer["measures"], step),
             seconds=round(time.monotonic() - started, 3),
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             environment=dict(self.known.environment),
@@ -143,7 +151,7 @@ class Loop:
         self.artifacts.commit(manifest)
         return manifest
 
-    def _supervise(self, watched: Watched, request: StepRequest) -> dict[str, Any]:
+    def _supervise(self, watched: Watched, step: Step, request: StepRequest) -> dict[str, Any]:
         try:
             return watched.worker.run(request, self._throttled(request.id))
         except InterruptedRunError as error:
@@ -152,8 +160,8 @@ class Loop:
                 error.message, signal=self._signal or signal.SIGTERM, help=self._resume()
             ) from error
         except StepError:
-            if watched.guard.killed:
-                raise watched.crossed(request.id, self._resume()) from None
+            if watched.ran_out:
+                raise watched.crossed(step, self.spec.path, self._resume()) from None
             if self._signal:  # the worker ended because we were told to end
                 raise InterruptedRunError("interrupted", signal=self._signal, help=self._resume()) from None
             raise
@@ -192,7 +200,7 @@ class Loop:
         if role not in self._workers:
             environment = {**child_environment(find()), "PYTHONPATH": import_path()}
             limit = self.spec.limits.memory_bytes
-            self._workers[role] = Watched(Worker(environment=environment, log=self.log), limit)
+            self._workers[role] = Watched(Worker(environment=environment, log=self.log, limit_bytes=limit), limit)
         self._current = self._workers[role]
         return self._current
 
