@@ -15,7 +15,7 @@ STYLES = (
 
 
 def plan_mermaid(plan: Plan) -> str:
-    """The steps in frames by the model whose process runs them; an arrow leads from a step to what reads it."""
+    """The steps in frames by the model whose process runs them; an arrow leads from a step to what waits for it."""
     number = {s.step.id: i for i, s in enumerate(plan.steps, 1)}
     lines = ["flowchart LR"]
     groups = dict.fromkeys(s.step.group for s in plan.steps)
@@ -25,10 +25,20 @@ def plan_mermaid(plan: Plan) -> str:
             lines += [f'  subgraph m{i}["model {label(group)}"]', *(f"  {box}" for box in inside), "  end"]
         else:
             lines += inside
-    for planned in plan.steps:
-        parents = dict.fromkeys(n.step for n in planned.step.needs if n.step in number)
-        lines += [f"  s{number[parent]} --> s{number[planned.step.id]}" for parent in parents]
+    lines += [f"  s{number[parent]} --> s{number[child]}" for parent, child in arrows(plan)]
     return "\n".join([*lines, *STYLES])
+
+
+def arrows(plan: Plan) -> tuple[tuple[str, str], ...]:
+    """(step, what reads it), without those that longer ways say already: they would hide the others."""
+    before: dict[str, set[str]] = {}
+    found = []
+    for planned in plan.steps:  # parents come first
+        parents = dict.fromkeys(n.step for n in planned.step.needs if n.step in before)
+        farther = set().union(*(before[p] for p in parents))
+        found += [(p, planned.step.id) for p in parents if p not in farther]
+        before[planned.step.id] = farther | set(parents)
+    return tuple(found)
 
 
 def _box(planned: PlannedStep, number: int) -> str:

@@ -13,7 +13,7 @@ import pytest
 from runner.cli.main import main
 from runner.cli.plan_explain import explain_step
 from runner.cli.plan_json import plan_json
-from runner.cli.plan_mermaid import plan_mermaid
+from runner.cli.plan_mermaid import arrows, plan_mermaid
 from runner.cli.plan_text import duration, plan_text, size
 from runner.errors import ExitCode
 from runner.plan.duration import Duration
@@ -140,6 +140,12 @@ def test_a_plan_whose_time_is_known_says_when_it_is_done(plan):
 
 def test_a_plan_is_a_diagram(plan, golden):
     golden("plan/diagram.mmd", plan_mermaid(plan) + "\n")
+
+
+def test_an_arrow_that_a_longer_way_says_is_left_out(plan):
+    drawn = arrows(plan)
+    assert (PREPARE.id, AFTER.id) not in drawn  # by way of the tuning
+    assert {(PREPARE.id, TUNE.id), (TUNE.id, AFTER.id), (PREPARE.id, BEFORE.id)} <= set(drawn)
 
 
 def test_nothing_in_a_name_acts_in_a_diagram():
