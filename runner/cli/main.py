@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "fetch": ("runner.cli.models:fetch", "Bring the hub models of a spec to this machine."),
     "clean": ("runner.cli.clean:clean", "Remove step outputs that nothing refers to."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
+    "completion": ("runner.cli.completion:completion", "Print the script that completes commands in bash, zsh, fish."),
 }
 
 
@@ -70,6 +71,12 @@ class LazyGroup(click.Group):
         command = getattr(importlib.import_module(module), function)
         assert isinstance(command, click.Command)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Commands from the table, so that a key press imports none of them; then the options."""
+        items = importlib.import_module("click.shell_completion").CompletionItem
+        found = [items(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

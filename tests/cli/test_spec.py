@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -140,16 +139,6 @@ def test_migrate_rewrites_an_older_spec_in_place(spec):
     assert main(["migrate", "--check", "specs/캠페인.yaml"]) == ExitCode.CHANGED
     assert main(["migrate", "specs/캠페인.yaml"]) == ExitCode.SUCCESS
     assert spec.read_text(encoding="utf-8") == SMALL
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_shells_complete_the_commands(shell):
-    asked = {**os.environ, "_LORARUN_COMPLETE": f"{shell}_source"}
-    done = subprocess.run(
-        [sys.executable, "-m", "runner.cli.main"], cwd=ROOT, capture_output=True, text=True, env=asked, check=False
-    )
-    assert done.returncode == 0
-    assert "_lorarun_completion" in done.stdout
 
 
 def test_validate_loads_nothing_heavy():
