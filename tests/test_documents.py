@@ -37,10 +37,11 @@ def test_the_excerpt_of_the_spec_is_in_the_spec() -> None:
     assert [part for part in parts if f"\n{part}\n" not in spec] == []
 
 
-def test_every_command_in_the_readme_exists_and_the_spine_is_there() -> None:
+def test_the_table_of_the_readme_has_every_command() -> None:
     table = README.split("| command | does |")[1].split("\n\n")[0]
     named = set(re.findall(r"^\| `lorarun ([a-z]+)", table, flags=re.MULTILINE))
-    assert {"validate", "plan", "apply", "report", "check", "ssot", "doctor"} <= named <= set(COMMANDS)
+    named |= set(re.findall(r"^\| .*?, `lorarun ([a-z]+)", table, flags=re.MULTILINE))
+    assert named == set(COMMANDS)
 
 
 def test_every_room_is_in_the_readme() -> None:

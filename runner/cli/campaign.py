@@ -28,7 +28,12 @@ SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the spec; recorded."
 )
 FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: data for programs; of a run one event a line.",
 )
 TARGET = click.option(
     "--target",
@@ -250,7 +255,14 @@ def _unjudged(outcome: Outcome, output_format: str) -> int:
 @FORMAT
 @click.option("--watch", "watched", is_flag=True, help="Follow the run from this terminal until it ends.")
 def status(campaign: str | None, output_format: str, watched: bool) -> int:
-    """Show the running, interrupted or last run of CAMPAIGN (default: the newest)."""
+    """Show the running, interrupted or last run of CAMPAIGN (default: the newest).
+
+    CAMPAIGN is its `metadata.name`, or its spec.
+
+    \b
+      lorarun status
+      lorarun status demo --watch     from another terminal, while `lorarun apply` runs
+    """
     from runner.cli.status_text import status_text, watch
     from runner.run.status import newest, read_status
 

@@ -20,6 +20,10 @@ def clean(yes: bool, unfinished: bool) -> int:
 
     Prints what would go, and why, before it asks. What a record under ssot/ refers to is never touched. Where nobody
     can answer (no terminal) and --yes is not given, nothing is removed.
+
+    \b
+      lorarun clean                      asks first
+      lorarun clean --yes --unfinished
     """
     from runner.run.lock import project_lock
     from runner.store.clean import removable, remove

@@ -21,7 +21,7 @@ def data() -> None:
     """Bring data into the project, and look at it as a model will."""
 
 
-@data.command(name="import")
+@data.command(name="import", short_help="Turn tables, pictures or a hub data set into rows of the project.")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option("--out", type=click.Path(path_type=Path), help="The new folder. Without it nothing is written.")
 @click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="What a column is; `-` leaves it out.")
@@ -30,7 +30,13 @@ def data() -> None:
 @click.option("--split", "splits", multiple=True, metavar="NAME=GLOB", help="Tables of a split; told by name without.")
 @click.option("--resplit", is_flag=True, help="Split anew, whatever the source says of splits.")
 @click.option("--sheet", default="", help="Of a spreadsheet; without it the first visible one.")
-@click.option("--formulas", type=click.Choice(["text", "values"]), default="text", show_default=True)
+@click.option(
+    "--formulas",
+    type=click.Choice(["text", "values"]),
+    default="text",
+    show_default=True,
+    help="Cells with a formula: as it is written, or its last value.",
+)
 @click.option("--max-side", type=click.IntRange(32, 16384), default=2048, show_default=True, help="Pixels.")
 @click.option("--no-originals", is_flag=True, help="Keep no copy of pictures that had to be changed.")
 @click.option("--revision", default="main", show_default=True, help="Branch, tag or commit of a hub data set.")

@@ -31,7 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("runner.cli.verify:check", "Recompute a verdict from record and evidence; needs no model."),
     "replay": ("runner.cli.replay:replay", "Run the steps of a record again and compare what they make."),
     "diff": ("runner.cli.verify:diff", "Compare two records: spec, environment, paired metric differences."),
-    "data": ("runner.cli.data:data", "Bring data into the project, from the hub or from tables."),
+    "data": ("runner.cli.data:data", "Bring data into the project: tables, pictures, the hub."),
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
     "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
@@ -44,6 +44,16 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "clean": ("runner.cli.clean:clean", "Remove step outputs that nothing refers to."),
     "doctor": ("runner.cli.doctor:doctor", "Say what this machine has and what would be better."),
     "completion": ("runner.cli.completion:completion", "Print the script that completes commands in bash, zsh, fish."),
+}
+
+
+# How `lorarun --help` groups them; a command that is not here comes last.
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "A campaign": ("init", "validate", "plan", "apply", "status", "report", "dashboard"),
+    "Its proof": ("check", "replay", "diff", "ssot"),
+    "The spec": ("explain", "schema", "fmt", "migrate"),
+    "Data, models, metrics": ("data", "fetch", "lock", "score", "metrics"),
+    "This machine": ("doctor", "clean", "completion"),
 }
 
 
@@ -79,8 +89,11 @@ class LazyGroup(click.Group):
         return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+        placed = [name for names in SECTIONS.values() for name in names]
+        others = tuple(name for name in COMMANDS if name not in placed)
+        for title, names in {**SECTIONS, **({"More": others} if others else {})}.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name][1]) for name in names])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -92,10 +105,15 @@ def lorarun() -> None:
     says, with evidence that anyone can recheck, whether the targets were met.
 
     \b
+      lorarun init my-campaign             begin: a commented spec, sample data
       lorarun validate specs/demo.yaml     check it
       lorarun plan     specs/demo.yaml     see what would run, and why
       lorarun apply    specs/demo.yaml     run it; the exit code is the verdict
       lorarun check    specs/demo.yaml     recompute the verdict, on any machine, without a model
+
+    `lorarun COMMAND --help` says what a command does, with examples. Exit codes: 0 success or PASS, 2 usage, 3 a
+    mistake in spec or inputs, 4 changes where they were asked about, 5 a step failed, 6 FAIL, 7 INCONCLUSIVE, 8 not
+    what was written, 9 another run holds the project, 10 memory, disk or time ran out.
     """
 
 

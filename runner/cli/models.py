@@ -27,6 +27,10 @@ def lock(spec: Path, only_check: bool) -> int:
     It holds the commits of hub models, the digests of weights and data, and the environment class. Keep it in git:
     who has the same lock has the same inputs. A model that is not on this machine is locked by name only; `lorarun
     fetch` brings it.
+
+    \b
+      lorarun lock specs/demo.yaml
+      lorarun lock specs/demo.yaml --check     in CI
     """
     from runner.models.lock import compare, lock_path, read_lock, write_lock
     from runner.run.lockfile import settled
@@ -61,6 +65,9 @@ def fetch(spec: Path, update: bool) -> int:
 
     Only what the packages read comes; a fetch that was ended goes on where it stopped; every file is compared with the
     hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
+
+    \b
+      lorarun fetch specs/ticket019.yaml
     """
     from runner.models.locate import find_checkpoint, is_hub_id
     from runner.models.lock import lock_path, pinned_commit, read_lock

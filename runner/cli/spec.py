@@ -18,7 +18,9 @@ from runner.spec.model import Spec
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", type=click.Choice(FORMATS), default="text", help="How findings are written.")
+@click.option(
+    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written."
+)
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a value over the spec's.")
 @click.option("--no-inputs", is_flag=True, help="Leave data files and model folders alone.")
 @click.option("--data", is_flag=True, help="Read all rows and images: duplicates, overlap of splits, broken files.")
@@ -33,7 +35,8 @@ def validate(
     \b
       lorarun validate specs/demo.yaml
       lorarun validate specs/*.yaml --format github     annotations in a pull request
-      lorarun validate specs/demo.yaml --set tunes.vlm.train.epochs=1
+      lorarun validate specs/demo.yaml --set tunes.qwen-lora.train.epochs=1
+      lorarun validate specs/demo.yaml --data           every row and picture, before hours are spent on them
     """
     found: list[Diagnostic] = []
     for path in specs:

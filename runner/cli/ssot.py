@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from runner.store.ssot import Stored
 
 FORMAT = click.option(
-    "--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: data for programs.",
 )
 
 
@@ -33,7 +38,12 @@ def ssot() -> None:
 @click.argument("campaign", required=False)
 @FORMAT
 def log(campaign: str | None, output_format: str) -> int:
-    """List the records, newest first; of CAMPAIGN only, if given."""
+    """List the records, newest first; of CAMPAIGN only, if given.
+
+    \b
+      lorarun ssot log
+      lorarun ssot log demo
+    """
     from runner.store.ssot import records
 
     found = [s for s in reversed(records(find_root())) if campaign in (None, s.record.campaign)]
@@ -46,11 +56,16 @@ def log(campaign: str | None, output_format: str) -> int:
     return int(ExitCode.SUCCESS)
 
 
-@ssot.command()
+@ssot.command(short_help="Print a record as JSON.")
 @click.argument("record", required=False)
 @click.option("--current", is_flag=True, help="The summary fields of each campaign's newest record, as JSON.")
 def show(record: str | None, current: bool) -> int:
-    """Print a RECORD (an id, its first digits, or its file) as JSON; the newest one by default."""
+    """Print a RECORD (an id, its first digits, or its file) as JSON; the newest one by default.
+
+    \b
+      lorarun ssot show | jq .verdict
+      lorarun ssot show --current     what a dashboard needs: each campaign's figures
+    """
     from runner.canonical import plain
     from runner.store.ssot import find, records
 
@@ -68,10 +83,15 @@ def show(record: str | None, current: bool) -> int:
     return int(ExitCode.SUCCESS)
 
 
-@ssot.command()
+@ssot.command(short_help="Prove that records and evidence are as they were written.")
 @click.option("--base", metavar="REF", help="Also prove that history was only added to since this commit.")
 def verify(base: str | None) -> int:
-    """Prove that every record and all evidence has the bytes that its name says, and that no parent is missing."""
+    """Prove that every record and all evidence has the bytes that its name says, and that no parent is missing.
+
+    \b
+      lorarun ssot verify
+      lorarun ssot verify --base origin/main     in CI: nothing was rewritten
+    """
     from runner.report.hostile import one_line
     from runner.store.ssot import evidence_problems, scan
 
@@ -97,7 +117,12 @@ def verify(base: str | None) -> int:
 @click.option("--in-toto", "kind", flag_value="in-toto", help="An unsigned in-toto test-result statement.")
 @click.option("--csv", "kind", flag_value="csv", help="Every measure of every record (or of RECORD), a line each.")
 def export(record: str | None, kind: str | None) -> int:
-    """Print a RECORD (default: the newest run) in another format, to stdout."""
+    """Print a RECORD (default: the newest run) in another format, to stdout.
+
+    \b
+      lorarun ssot export --csv > measures.csv
+      lorarun ssot export 3c23c7212e58 --model-index
+    """
     from runner.record import export as formats
     from runner.store.ssot import find, record_path, records
 
@@ -126,7 +151,11 @@ BY = click.option("--by", "author", required=True, help="Who says so.")
 @REASON
 @BY
 def correct(records: tuple[str, ...], reason: str, author: str) -> int:
-    """Record that something about RECORDS was wrong. They stay as they are; `check` shows the correction with them."""
+    """Record that something about RECORDS was wrong. They stay as they are; `check` shows the correction with them.
+
+    \b
+      lorarun ssot correct 3c23c7212e58 --reason "the test split held training rows" --by Kim
+    """
     from runner.record.remark import correction
     from runner.store.ssot import find
 
@@ -135,7 +164,7 @@ def correct(records: tuple[str, ...], reason: str, author: str) -> int:
     return _append(correction(found[0].record.campaign, [s.id for s in found], reason=reason, author=author))
 
 
-@ssot.command()
+@ssot.command(short_help="Allow what a change to a spec lowers.")
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.option("--for", "ref", required=True, metavar="REF", help="The branch or commit that lowers thresholds.")
 @REASON
@@ -144,6 +173,9 @@ def waive(spec: Path, ref: str, reason: str, author: str) -> int:
     """Allow the thresholds of SPEC that REF lowers: run it in a checkout of the base branch, and commit the record.
 
     A change cannot allow itself: `check --base` counts only waivers that are on the base, for exactly that policy.
+
+    \b
+      lorarun ssot waive specs/demo.yaml --for origin/lower-target --reason "see the ticket" --by Kim
     """
     from runner.plan.digests import policy_digest
     from runner.record.remark import waiver

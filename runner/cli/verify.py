@@ -60,13 +60,24 @@ def check(target: str | None, base: str | None, output_format: str) -> int:
 @click.command()
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: data for programs.",
+)
 @click.option("--exit-code", is_flag=True, help="Exit 4 when something differs.")
 def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
     """Compare two records A and B: spec, environment, inputs, and every metric after tuning.
 
     A metric's difference (B - A) is paired over the same samples and comes with its 95 % interval. What was measured on
-    other samples, or with another version of the metric, is not compared.
+    other samples, or with another version of the metric, is not compared. `lorarun ssot log` lists the records.
+
+    \b
+      lorarun diff 3c23c7212e58 90ab34cd5678
+      lorarun diff 3c23c7212e58 90ab34cd5678 --exit-code     in a script: 4 where something differs
     """
     from runner.cli.diff_text import diff_text
     from runner.verify.diff import diff as compare
