@@ -144,7 +144,7 @@ class _Import:
             except InvalidError as error:
                 path, _, line = place.rpartition(":")
                 where = (path, int(line)) if line.isdigit() else (place, 0)
-                self._findings.error("E747", error.message, *where, help=error.help)
+                self._findings.error("E760", error.message, *where, help=error.help)
         return rows
 
     def _write(self, rows: list[ImportedRow], made: Imported) -> Imported:

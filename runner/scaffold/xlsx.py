@@ -42,7 +42,7 @@ def read_xlsx(path: Path, root: Path, findings: Findings, *, sheet: str = "", fo
         media = _check_zip(f, shown)
         if media:
             message = f"{media} pictures are pasted into the sheet; they are not read"
-            findings.warning("W748", message, shown, help="save them as files, and name the files in a column")
+            findings.warning("W763", message, shown, help="save them as files, and name the files in a column")
         try:
             book = openpyxl.load_workbook(f, read_only=True, data_only=formulas == "values", keep_links=False)
             try:
@@ -111,7 +111,7 @@ def _rows(sheet: Any, shown: str, findings: Findings) -> Iterator[Row]:
         row = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=False))
         stray = [v for v in values[len(header) :] if v not in (None, "")]
         if stray:
-            findings.warning("W749", f"a cell right of the header is left out: `{str(stray[0])[:60]}`", shown, number)
+            findings.warning("W764", f"a cell right of the header is left out: `{str(stray[0])[:60]}`", shown, number)
         yield Row(number, row)
 
 
@@ -125,10 +125,10 @@ def _value(cell: Any, shown: str, findings: Findings) -> Any:
     value = cell.value
     if cell.data_type == "f":
         message = f"cell {cell.coordinate} is a formula, and its text is taken: `{str(value)[:60]}`"
-        findings.warning("W747", message, shown, cell.row, help="`--formulas values`, or paste the column as values")
+        findings.warning("W762", message, shown, cell.row, help="`--formulas values`, or paste the column as values")
         return str(value)
     if cell.data_type == "e":
-        findings.warning("W740", f"cell {cell.coordinate} holds the error {str(value)[:20]}", shown, cell.row)
+        findings.warning("W761", f"cell {cell.coordinate} holds the error {str(value)[:20]}", shown, cell.row)
         return None
     if isinstance(value, datetime.datetime) and value.time() == datetime.time():
         return value.date().isoformat()

@@ -138,7 +138,7 @@ def test_a_cell_reaches_no_picture_outside_of_the_folders(owner, name):
 def test_a_formula_is_its_own_text_and_said_so(tmp_path):
     sheet(tmp_path / "f.xlsx", [("=CMD()", "a"), ("plain", "b")], header=("text", "answer"))
     made = import_data([str(tmp_path / "f.xlsx")], tmp_path / "x", ImportOptions())
-    assert [f.message for f in made.findings if f.code == "W747"] == [
+    assert [f.message for f in made.findings if f.code == "W762"] == [
         "cell A2 is a formula, and its text is taken: `=CMD()`"
     ]
     assert lines_of(tmp_path / "x" / "train.jsonl")[0]["text"] == "=CMD()"

@@ -1,0 +1,90 @@
+"""What a recorded run left on this machine: its spec, its adapters and its models, each compared with the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import IntegrityError, InvalidError, NothingToCheckError, UsageError
+from runner.models.digest import digest_checkpoint
+from runner.models.locate import locate_checkpoint
+from runner.models.lock import lock_path, pinned_commit, read_lock
+from runner.record.model import StepRecord
+from runner.spec.model import Spec
+from runner.spec.rebuild import spec_of
+from runner.store import ssot
+from runner.store.artifacts import Artifacts
+from runner.store.ssot import Stored
+
+ADAPTER = "adapters.safetensors"
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """One record of a run, with what it tuned."""
+
+    root: Path
+    stored: Stored
+    spec: Spec
+
+    def adapter(self, tune: str) -> Path:
+        """The folder of a tune's adapter, every file of it compared with its digest and with the record.
+
+        Raises:
+            InvalidError: the run made none, or it is not on this machine any more.
+            IntegrityError: it is not what was recorded.
+        """
+        step = self._step(tune)
+        artifacts = Artifacts(self.root)
+        if step.key not in artifacts.manifests():
+            raise InvalidError(
+                f"the adapter of `{tune}` is not on this machine (artifacts/{step.id}/{step.key[:12]}…)",
+                help=f"`lorarun apply {self.spec.path}` makes it again",
+            )
+        manifest = artifacts.verify(step.key)
+        made = {name: output.content for name, output in manifest.outputs.items()}
+        if made != step.outputs:
+            raise IntegrityError(f"the adapter of `{tune}` is not the one of record {self.stored.id[:12]}")
+        return artifacts.place(step.key)
+
+    def _step(self, tune: str) -> StepRecord:
+        wanted = f"select/{tune}" if tune in self.spec.sweeps else f"tune/{tune}"
+        found = [s for s in self.stored.record.steps if s.id == wanted and s.outputs]
+        if not found:
+            raise InvalidError(f"record {self.stored.id[:12]} has no adapter of `{tune}`: the run did not get there")
+        return found[0]
+
+    def checkpoint(self, model: str) -> Path:
+        """The folder of a base model, which has to be the one that was tuned.
+
+        Raises:
+            InvalidError: it is not on this machine, or is another one.
+        """
+        spec = self.spec.models[model]
+        commit = pinned_commit(spec, read_lock(self.root / lock_path(self.spec.path)))
+        folder = locate_checkpoint(spec, self.root, commit=commit).folder
+        recorded = self.stored.record.models[model]["digest"]
+        if digest_checkpoint(folder, root=self.root) != recorded:
+            message = f"model `{model}` in `{folder}` is not the one that was tuned ({recorded[:19]}…)"
+            raise InvalidError(message, help=f"`lorarun apply {self.spec.path}` tunes on what is there")
+        return folder
+
+
+def finished_run(root: Path, name: str = "") -> FinishedRun:
+    """The run of a record (its id or first digits), the newest of a campaign or of a spec file, or the newest of all.
+
+    Raises:
+        NothingToCheckError: no run was recorded.
+        UsageError: `name` is neither.
+        IntegrityError: the store is damaged.
+    """
+    runs = [s for s in ssot.records(root) if s.record.kind == "campaign"]
+    if not runs:
+        raise NothingToCheckError("no run was recorded here yet", help="`lorarun apply SPEC` runs a campaign")
+    of_name = [s for s in runs if name in ("", s.record.campaign, s.record.spec_path)]
+    if not of_name and Path(name).suffix in (".yaml", ".yml"):
+        raise UsageError(f"no run of `{name}` was recorded", help=f"`lorarun apply {name}` runs it")
+    stored = of_name[-1] if of_name else ssot.find(root, name)
+    if stored.record.kind != "campaign":
+        raise UsageError(f"record {stored.id[:12]} is a {stored.record.kind}, and no run")
+    return FinishedRun(root, stored, spec_of(stored.record.spec, stored.record.spec_path))
