@@ -1,4 +1,7 @@
-"""The report and the dashboard in a real browser: every size, scheme and language, with and without scripts."""
+"""The report and the dashboard in a real browser: every size, scheme and language, with and without scripts.
+
+`demo` is the project's own record of the demo campaign; the other pages are made ones, of every verdict.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,13 @@ import pytest
 from runner.report.dashboard import write_dashboard
 from runner.report.render import render
 from runner.report.server import DashboardServer
+from runner.store import ssot
 from tests.report.browser import Browser, axe_source, missing
-from tests.report.sample_campaign import sample_evidence, sample_history, sample_record, store
+from tests.report.sample_campaign import sample_evidence, sample_history, sample_record, store, swept_record
 from tests.report.test_hostile_outputs import hostile_evidence, hostile_record
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=missing() or "there is a browser")]
+ROOT = Path(__file__).parents[2]
 SIZES = {"phone": (390, 844), "laptop": (1366, 860)}
 LOOKS = [(size, scheme, language) for size in SIZES for scheme in ("light", "dark") for language in ("en", "ko")]
 
@@ -30,8 +35,17 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """reports of every verdict in both languages, a hostile one, and a dashboard."""
+    """Reports of every verdict in both languages, the demo's own, a sweep's, a hostile one, and two dashboards."""
     folder = tmp_path_factory.mktemp("pages")
+    demo = ssot.latest(ROOT, "demo")
+    assert demo is not None
+    rows = ssot.read_evidence(ROOT, demo.record)
+    for language in ("en", "ko"):
+        text = render(demo.record, rows, format="html", language=language)
+        (folder / f"demo-{language}.html").write_text(text, encoding="utf-8")
+        write_dashboard(ROOT, folder / f"demos-{language}", language=language)
+        text = render(swept_record(), sample_evidence(3), format="html", language=language)
+        (folder / f"sweep-{language}.html").write_text(text, encoding="utf-8")
     for status in ("PASS", "FAIL", "INCONCLUSIVE", "ERROR"):
         for language in ("en", "ko"):
             text = render(
@@ -50,19 +64,49 @@ def address(path: Path) -> str:
     return path.resolve().as_uri()
 
 
+PAGES = {
+    "report": "PASS-{}.html",
+    "dashboard": "dashboard-{}/index.html",
+    "demo": "demo-{}.html",
+    "demo-dashboard": "demos-{}/index.html",
+}
+
+
 @pytest.mark.parametrize(("size", "scheme", "language"), LOOKS)
-@pytest.mark.parametrize("page", ["PASS-{}.html", "dashboard-{}/index.html"])
+@pytest.mark.parametrize("name", PAGES)
 def test_pages_are_quiet_alone_and_fit_their_window(
-    browser: Browser, pages: Path, page: str, size: str, scheme: str, language: str
+    browser: Browser, pages: Path, name: str, size: str, scheme: str, language: str
 ) -> None:
     width, height = SIZES[size]
-    browser.open(address(pages / page.format(language)), width=width, height=height, dark=scheme == "dark")
-    kind = "dashboard" if "dashboard" in page else "report"
-    browser.screenshot(f"{kind}-{size}-{scheme}-{language}")
+    page = pages / PAGES[name].format(language)
+    browser.open(address(page), width=width, height=height, dark=scheme == "dark")
+    browser.screenshot(f"{name}-{size}-{scheme}-{language}")
     assert browser.complaints() == []
     assert browser.requests() == []
     assert browser.overflow() <= 0
     browser.run("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert browser.overflow() <= 0
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", ["demo", "demo-dashboard"])
+def test_the_demo_fits_a_sheet_of_paper(browser: Browser, pages: Path, name: str, language: str) -> None:
+    browser.open(address(pages / PAGES[name].format(language)), width=718, height=1000)  # A4 less Chromium's margins
+    browser.command("Emulation.setEmulatedMedia", media="print", features=[])
+    browser.screenshot(f"{name}-print-{language}")
+    assert browser.overflow() <= 0
+    wide = "return Array.from(document.querySelectorAll('table, svg')).filter((e) => e.checkVisibility() && "
+    assert browser.run(wide + "e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML)") == []
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize(("size", "language"), [("phone", "ko"), ("laptop", "en")])
+def test_a_sweep_and_a_rehearsal_fit_their_window(browser: Browser, pages: Path, size: str, language: str) -> None:
+    width, _ = SIZES[size]
+    browser.open(address(pages / f"sweep-{language}.html"), width=width, height=2600)
+    browser.run("document.getElementById('sweep').scrollIntoView()")
+    browser.screenshot(f"sweep-{size}-{language}")
+    assert browser.complaints() == []
     assert browser.overflow() <= 0
 
 
@@ -75,12 +119,21 @@ def test_reports_of_every_verdict_are_quiet_and_fit_a_phone(browser: Browser, pa
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("page", ["PASS-en.html", "FAIL-ko.html", "INCONCLUSIVE-en.html", "dashboard-en/index.html"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("PASS-en.html", "FAIL-ko.html", "INCONCLUSIVE-en.html", "dashboard-en/index.html"),
+        *("demo-en.html", "demo-ko.html", "demos-en/index.html", "sweep-ko.html"),
+    ],
+)
 def test_axe_finds_nothing(browser: Browser, pages: Path, page: str, scheme: str, pytestconfig: pytest.Config) -> None:
     source = axe_source(Path(str(pytestconfig.cache.mkdir("axe"))))
     browser.open(address(pages / page), dark=scheme == "dark")
+    # All samples are of one make; axe looks at each for a second.
+    browser.run("document.querySelectorAll('.rows').forEach((r) => r.replaceChildren(...[...r.children].slice(0, 12)))")
     browser.run("document.querySelectorAll('details').forEach((d, i) => { d.open = i % 9 === 0; })")
     browser.run(source)
+    browser.driver.set_script_timeout(300)
     found = browser.driver.execute_async_script(
         "const done = arguments[0]; axe.run(document).then((r) => done(r.violations.map((v) => "
         "v.id + ': ' + v.nodes.slice(0, 3).map((n) => n.html + ' ' + n.failureSummary).join(' | '))));"
