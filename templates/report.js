@@ -77,3 +77,14 @@ for (const chart of document.querySelectorAll(".chart")) {
   });
   svg.addEventListener("pointerleave", leave);
 }
+// The contents show which part is being read.
+const links = new Map(Array.from(document.querySelectorAll("nav a"), (a) => [a.hash.slice(1), a]));
+const reading = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (!entry.isIntersecting) continue;
+    for (const link of links.values()) link.removeAttribute("aria-current");
+    const link = links.get(entry.target.id);
+    if (link) link.setAttribute("aria-current", "location");
+  }
+}, { rootMargin: "-15% 0px -80% 0px" });
+for (const section of document.querySelectorAll("main > section[id]")) reading.observe(section);

@@ -70,6 +70,14 @@ class Plot:
     levels: tuple[DrawnLevel, ...]
     low: float  # x of the left edge
     high: float
+    floor: float  # y of the lower edge
+    ceiling: float
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point is drawn."""
+        box = Box((self.low, self.high), (self.floor, self.ceiling), self.left, self.right, self.top, self.bottom)
+        across, down = box.at(x, y)
+        return round(across, 1), round(down, 1)
 
 
 @dataclass(frozen=True)
@@ -197,6 +205,8 @@ def plot(
         levels=tuple(DrawnLevel(v.name, v.style, round(box.at(0, v.value)[1], 1), v.value) for v in levels),
         low=box.x[0],
         high=box.x[1],
+        floor=box.y[0],
+        ceiling=box.y[1],
     )
 
 

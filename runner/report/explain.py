@@ -29,10 +29,20 @@ Rows = Sequence[dict[str, Any]]
 class Baseline:
     """What a rule without the tuned model scores on the same samples."""
 
-    metric: str  # "<evaluation>.<metric>"
     rule: str  # lead | copy | majority | length_matched, or a name that the record gives
     value: float
     beats: bool  # does as well as the tuned model or better
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A target's metric before and after tuning, with the rules to beat beside it, the best rule first."""
+
+    metric: str  # "<evaluation>.<metric>"
+    before: float | None
+    after: float | None
+    wanted: float | None  # the value that the target asks for; None where it is no plain value
+    rows: tuple[Baseline, ...]
 
 
 def shares(record: Record, rows: Rows, made: Attribution) -> tuple[Share, ...]:
@@ -64,20 +74,29 @@ def shares(record: Record, rows: Rows, made: Attribution) -> tuple[Share, ...]:
     return split.shares
 
 
-def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Baseline, ...]:
+def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Rules, ...]:
     """For each target's metric: what the record says of answers without a model, and what the evidence can tell."""
-    found: list[Baseline] = []
-    for check in targets if rows else ():
-        after, higher = check.after, check.direction != "lower"
+    found: dict[str, Rules] = {}
+    for check in targets:
         stated = mapping(mapping(record.measures.get(check.metric)).get("baselines"))
         values = {name: _value(value) for name, value in stated.items()}
-        for name, value in _measured(record, rows, check.metric).items():
+        for name, value in (_measured(record, rows, check.metric) if rows else {}).items():
             values.setdefault(name, value)
-        for name, score in values.items():
-            if score is not None:
-                beats = after is not None and (score >= after if higher else score <= after)
-                found.append(Baseline(check.metric, name, score, beats))
-    return tuple(found)
+        known = [(name, score) for name, score in values.items() if score is not None]
+        if known and check.metric not in found:
+            found[check.metric] = _rules(check, known)
+    return tuple(found.values())
+
+
+def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Rules:
+    sign = -1.0 if check.direction == "lower" else 1.0
+    after = check.after
+    rows = [Baseline(name, score, after is not None and sign * (score - after) >= 0) for name, score in known]
+    rows.sort(key=lambda row: -sign * row.value)
+    wanted = None
+    if check.before is not None and check.target is not None and check.effect in ("", "relative", "points"):
+        wanted = check.before + sign * check.target * (1.0 if check.effect == "points" else abs(check.before))
+    return Rules(check.metric, check.before, after, wanted, tuple(rows))
 
 
 def _value(stated: object) -> float | None:

@@ -9,6 +9,7 @@ from runner.acceptance.model import Check
 from runner.report import charts
 from runner.report.chain import Attribution, Loss
 from runner.report.charts import Effect, Flow, Interval, Level, Plot, Series
+from runner.report.sweep import Axis, Sweep
 from runner.report.training import Curve, Memory, StepMemory
 from runner.report.view import Trend
 from runner.report.words import Words
@@ -34,14 +35,25 @@ class Span:
     x0: float
     x1: float
     forecast: float | None  # y
+    label: str  # "" where it has no room
 
 
 @dataclass(frozen=True)
 class MemoryChart:
-    """Memory over the time of all measured steps, one after the other."""
+    """Memory over the time of all steps that held a model, one after the other."""
 
     plot: Plot | None
     spans: tuple[Span, ...]
+    peak: tuple[float, float] | None = None  # where the greatest value is drawn
+
+
+@dataclass(frozen=True)
+class AxisChart:
+    """How a sweep's variants scored along one of its settings."""
+
+    axis: Axis
+    plot: Plot
+    marks: tuple[tuple[float, str], ...]  # x, the setting's value
 
 
 @dataclass(frozen=True)
@@ -82,7 +94,7 @@ def loss_chart(curve: Curve, words: Words) -> LossChart:
 def memory_chart(memory: Memory, words: Words) -> MemoryChart:
     """The steps' timelines laid end to end, each with its forecast, under the cut line."""
     start, lines, places = 0.0, list[Series](), list[tuple[StepMemory, float, float]]()
-    for step in memory.steps:
+    for step in memory.models:
         if not step.timeline:
             continue
         length = max(step.seconds, step.timeline[-1][0])
@@ -92,20 +104,35 @@ def memory_chart(memory: Memory, words: Words) -> MemoryChart:
     levels = [Level(words.say("memory.line", limit=""), memory.limit / 1e9, "limit")] if memory.limit else []
     forecasts = [step.forecast / 1e9 for step, _, _ in places if step.forecast]
     ceiling = [Level("", max(forecasts), "none")] if forecasts else []
-    plot = charts.plot(lines, [*levels, *ceiling], width=860, height=300, left=88, whole_x=False)
+    plot = charts.plot(lines, [*levels, *ceiling], width=860, height=270, left=70, whole_x=False)
     if plot is None:
         return MemoryChart(None, ())
-    width, height = plot.right - plot.left, plot.bottom - plot.top
-    top = max((t.value for t in plot.ys), default=1.0)
-    scale = (plot.bottom - min(t.at for t in plot.ys)) / top if top else height
-    stretch = width / ((plot.high - plot.low) or 1.0)
+    top = max(((y, x) for line in lines for x, y in line.points), default=(0.0, 0.0))
+    return MemoryChart(plot, tuple(_span(plot, *place) for place in places), plot.at(top[1], top[0]))
 
-    def span(step: StepMemory, x0: float, x1: float) -> Span:
-        y = plot.bottom - step.forecast / 1e9 * scale if step.forecast else None
-        right = min(plot.right, plot.left + (x1 - plot.low) * stretch)
-        return Span(step, round(plot.left + (x0 - plot.low) * stretch, 1), round(right, 1), y and round(y, 1))
 
-    return MemoryChart(plot, tuple(span(*p) for p in places))
+def _span(plot: Plot, step: StepMemory, x0: float, x1: float) -> Span:
+    left, y = plot.at(x0, (step.forecast or 0.0) / 1e9)
+    right = min(plot.right, plot.at(x1, 0)[0])
+    kind, _, name = step.step.partition("/")
+    label = name.partition("/")[0] if kind == "tune" else kind
+    room = (right - left) / 7  # characters of the tick font
+    return Span(step, left, right, y if step.forecast else None, label if len(label) + 1 < room else "")
+
+
+def axis_charts(sweep: Sweep, words: Words) -> tuple[AxisChart, ...]:
+    """One chart a setting that the sweep varies: each variant a dot, the mean of every value a line."""
+    found: list[AxisChart] = []
+    for axis in sweep.axes:
+        series = [
+            Series(words.say("sweep.variant"), axis.scores, "line-dots", dots=True),
+            Series(words.say("sweep.mean"), axis.means, "line-a"),
+        ]
+        plot = charts.plot(series, width=HALF, height=190, right=40, zero=False)
+        if plot is not None:
+            marks = tuple((plot.at(float(place), 0)[0], label) for place, label in enumerate(axis.labels))
+            found.append(AxisChart(axis, plot, marks))
+    return tuple(found)
 
 
 def trend_chart(trend: Trend, words: Words) -> TrendChart | None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from markupsafe import Markup
 
+from runner.acceptance.model import Check
 from runner.record.model import Record
-from runner.report import figures, numbers, templates
+from runner.report import figures, numbers, sweep, templates
 from runner.report.catalogue import catalogue
 from runner.report.chain import Attribution
 from runner.report.changes import changes
 from runner.report.ledger import Ledger
 from runner.report.reading import flat
+from runner.report.runs import KindTime
 from runner.report.training import Curve
 from runner.report.view import View, view
 from runner.report.words import Words
@@ -102,24 +105,42 @@ def _characters(evidence: Sequence[Mapping[str, Any]]) -> int:
     return max(160, min(4000, MAX_TEXT // max(1, texts)))
 
 
-def _sections(seen: View) -> list[tuple[str, str]]:
-    """Ids of the sections that have something to say, with the message that names them."""
+@dataclass(frozen=True)
+class Section:
+    """A part of the page, and what its line of the contents says beside its name."""
+
+    id: str  # of the element, of its template, and of the message that names it
+    tally: str = ""
+    status: str = ""
+
+
+def _sections(seen: View) -> list[Section]:
+    """The sections that have something to say."""
+    found = [Section("targets", *_tally(seen.targets)), Section("guards", *_tally(seen.guards))]
+    found += [Section("limits", *_tally(seen.limits))] if seen.limits else []
     shown = {
-        "targets": True,
-        "guards": True,
-        "limits": bool(seen.limits),
         "baselines": bool(seen.baselines),
         "chain": bool(seen.attributions),
+        "sweep": bool(seen.sweeps),
         "samples": True,
         "training": bool(seen.curves),
         "memory": True,
+        "rehearsal": bool(seen.rehearsals),
         "scorecard": seen.scorecard is not None,
         "data": bool(seen.splits or seen.findings),
         "steps": bool(seen.record.steps),
         "history": True,
         "provenance": True,
     }
-    return [(name, name) for name, there in shown.items() if there]
+    return found + [Section(name) for name, there in shown.items() if there]
+
+
+def _tally(checks: Sequence[Check]) -> tuple[str, str]:
+    """How many of these checks are kept, and the worst status among them."""
+    if not checks:
+        return "", ""
+    worst = next((s for s in ("error", "fail", "inconclusive", "warn") if any(c.status == s for c in checks)), "pass")
+    return f"{sum(c.status in {'pass', 'warn'} for c in checks)}/{len(checks)}", worst
 
 
 def _charts(seen: View, words: Words) -> dict[str, Any]:
@@ -130,7 +151,8 @@ def _charts(seen: View, words: Words) -> dict[str, Any]:
             {"attribution": made, "shares": split, "flows": figures.flow_charts(made)}
             for made, split in zip(seen.attributions, seen.shares, strict=True)
         ],
-        "losses": [figures.loss_chart(c, words) for c in seen.curves],
+        "losses": [figures.loss_chart(c, words) for c in seen.curves if c.step not in sweep.losers(seen.sweeps)],
+        "sweeps": [(made, figures.axis_charts(made, words)) for made in seen.sweeps],
         "memory": figures.memory_chart(seen.memory, words),
         "trends": [t for t in trends if t is not None],
     }
@@ -160,18 +182,26 @@ def _shapes(words: Words) -> dict[str, Any]:
             x += width
         return found
 
+    def offsets(kinds: Sequence[KindTime]) -> list[tuple[float, KindTime]]:
+        """Each kind with where its piece of a stacked bar begins, in per cent."""
+        starts = [round(100 * sum(k.share for k in kinds[:place]), 3) for place in range(len(kinds))]
+        return list(zip(starts, kinds, strict=True))
+
     def heat(gain: float | None, about: Attribution) -> str:
         """A class by the share of the greatest gain of the table."""
         gains = [abs(g) for f in about.firsts for s in about.seconds if (g := about.gain(f, s)) is not None]
         if not gain:
             return ""
         share = abs(gain) / (max(gains) or 1)
+        if share < 0.02:
+            return ""
         return " down1" if gain < 0 else f" up{1 + (share > 0.4) + (share > 0.8)}"
 
     return {
         "state_name": state_name,
         "stack": stack,
         "heat": heat,
+        "offsets": offsets,
         "share": _share,
         "curve_facts": lambda c: _curve_facts(c, words),
     }

@@ -12,6 +12,7 @@ from markupsafe import Markup
 import runner
 from runner.errors import LorarunError
 from runner.report import hostile, numbers
+from runner.report.reading import figure
 
 
 @cache
@@ -52,7 +53,7 @@ def _environment(finalize: Callable[[object], object]) -> jinja2.Environment:
 def html() -> jinja2.Environment:
     """For HTML and XML: values are escaped, control and direction characters shown."""
     made = _environment(hostile.in_html)
-    made.filters |= {"figure": numbers.measure, "cut": hostile.one_line}
+    made.filters |= {"figure": numbers.measure, "cut": hostile.one_line, "number_or_none": figure}
     return made
 
 

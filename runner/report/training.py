@@ -45,6 +45,11 @@ class StepMemory:
     timeline: tuple[tuple[float, float], ...]  # seconds since the step began, bytes
     seconds: float
 
+    @property
+    def held_a_model(self) -> bool:
+        """Whether this step loaded weights, as far as the record tells."""
+        return self.mlx_peak is not None or self.forecast is not None
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -53,6 +58,21 @@ class Memory:
     steps: tuple[StepMemory, ...]
     peak: float | None
     limit: float | None
+
+    @property
+    def models(self) -> tuple[StepMemory, ...]:
+        """The steps that held a model; all where the record does not tell."""
+        return tuple(s for s in self.steps if s.held_a_model) or self.steps
+
+    @property
+    def others(self) -> tuple[StepMemory, ...]:
+        """The steps that held none."""
+        return tuple(s for s in self.steps if s not in self.models)
+
+    @property
+    def scale(self) -> float:
+        """The greatest of the line and all peaks and forecasts: the full width of a bar."""
+        return max([self.limit or 0.0, *(v or 0.0 for s in self.steps for v in (s.peak, s.forecast))]) or 1.0
 
 
 def curve(step: StepRecord, settings: tuple[tuple[str, str], ...] = ()) -> Curve:
@@ -93,7 +113,10 @@ def curves(steps: Sequence[StepRecord], spec: Mapping[str, Any]) -> tuple[Curve,
     """The curves of all tune steps, each with what the resolved spec says of it."""
     tunes = mapping(spec.get("tunes"))
     return tuple(
-        curve(step, flat(mapping(tunes.get(step.id.partition("/")[2])))) for step in steps if step.kind == "tune"
+        # A sweep's variant is named after the tune that the spec wrote: `qwen-lora@rank=16`.
+        curve(step, flat(mapping(tunes.get(step.id.partition("/")[2].partition("@")[0]))))
+        for step in steps
+        if step.kind == "tune"
     )
 
 

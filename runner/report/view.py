@@ -15,11 +15,15 @@ from runner.metrics.model import MetricInfo
 from runner.metrics.table import METRICS
 from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
-from runner.report import chain, explain, ledger, reading, training
+from runner.report import chain, datasets, explain, ledger, reading, rehearsal, runs, sweep, training
 from runner.report.chain import Attribution
-from runner.report.explain import Baseline
+from runner.report.datasets import DataFinding, DataSplit
+from runner.report.explain import Rules
 from runner.report.ledger import Ledger
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
+from runner.report.rehearsal import Rehearsal
+from runner.report.runs import Runs
+from runner.report.sweep import Sweep
 
 STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
 
@@ -46,27 +50,6 @@ class Trend:
 
 
 @dataclass(frozen=True)
-class DataFinding:
-    """A finding of the data checks."""
-
-    dataset: str
-    severity: str
-    code: str
-    message: str
-    location: str
-
-
-@dataclass(frozen=True)
-class DataSplit:
-    """One split of a data set as it was measured."""
-
-    dataset: str
-    split: str
-    rows: float | None
-    digest: str
-
-
-@dataclass(frozen=True)
 class View:
     """All that a report of one record shows."""
 
@@ -85,7 +68,10 @@ class View:
     attributions: tuple[Attribution, ...]
     shares: tuple[tuple[Share, ...], ...]  # for each attribution, how its gain splits
     ledgers: tuple[Ledger, ...]
-    baselines: tuple[Baseline, ...]
+    baselines: tuple[Rules, ...]
+    sweeps: tuple[Sweep, ...]
+    rehearsals: tuple[Rehearsal, ...]
+    runs: Runs
     splits: tuple[DataSplit, ...]
     findings: tuple[DataFinding, ...]
     trends: tuple[Trend, ...]
@@ -106,6 +92,13 @@ class View:
         """The guards, those that fell first."""
         rank = {"error": 0, "fail": 1, "inconclusive": 2, "warn": 3}
         return tuple(sorted(self.of_kind("guard"), key=lambda c: rank.get(c.status, 4)))
+
+    @property
+    def kept_guards(self) -> tuple[tuple[str, tuple[Check, ...]], ...]:
+        """The guards that passed without a word, by evaluation."""
+        kept = [c for c in self.guards if c.status == "pass"]
+        names = dict.fromkeys(c.metric.partition(".")[0] for c in kept)
+        return tuple((name, tuple(c for c in kept if c.metric.partition(".")[0] == name)) for name in names)
 
     @property
     def limits(self) -> tuple[Check, ...]:
@@ -160,8 +153,11 @@ def view(
         shares=tuple(explain.shares(record, stored, made) for made in chains),
         ledgers=_ledgers(rows, checks, limit, pictures),
         baselines=explain.baselines(record, stored, targets),
-        splits=_splits(record.data),
-        findings=_findings(record.data),
+        sweeps=sweep.sweeps(record.steps),
+        rehearsals=rehearsal.rehearsals(record.steps),
+        runs=runs.runs(record.steps),
+        splits=datasets.splits(record.data),
+        findings=datasets.findings(record.data),
         trends=_trends(checks, past),
         history=tuple(known for _, known in past),
         history_ids=tuple(id for id, _ in past),
@@ -204,25 +200,6 @@ def _attributions(record: Record, rows: Evidence, checks: Sequence[Check]) -> tu
             best=best_of(f"{evaluation}.{metric}"),
         )
         found += [made] if made else []
-    return tuple(found)
-
-
-def _splits(data: Row) -> tuple[DataSplit, ...]:
-    return tuple(
-        DataSplit(dataset, split, figure(mapping(about).get("rows")), text(mapping(about).get("digest")))
-        for dataset, entry in data.items()
-        for split, about in mapping(mapping(entry).get("splits")).items()
-    )
-
-
-def _findings(data: Row) -> tuple[DataFinding, ...]:
-    found: list[DataFinding] = []
-    for dataset, entry in data.items():
-        checks = mapping(mapping(entry).get("checks"))
-        for row in [mapping(r) for r in items(checks.get("findings"))]:
-            place = text(row.get("path")) + (f":{row['line']}" if row.get("line") else "")
-            severity = "error" if row.get("severity") == "error" else "warning"
-            found.append(DataFinding(dataset, severity, text(row.get("code")), text(row.get("message")), place))
     return tuple(found)
 
 

@@ -551,6 +551,42 @@ def sample_record(status: str = "PASS", *, language: str = "en") -> Record:
     )
 
 
+def swept_record() -> Record:
+    """A passing record whose first tune is the winner of a sweep, on models that were rehearsed."""
+    record = sample_record("PASS")
+    plain = {step.id: step for step in record.steps}
+    scores = {(8, 0.001): 0.81, (8, 0.003): 0.84, (16, 0.001): 0.86, (16, 0.003): 0.93}
+    variants = {f"qwen-lora@rank={r},learning_rate={x}": {"lora.rank": r, "train.learning_rate": x} for r, x in scores}
+    tuned = [replace(plain["tune/qwen-lora"], id=f"tune/{id}") for id in variants]
+    measured = {
+        "winner": list(variants)[-1],
+        "metric": "fact_recall",
+        "values": dict(zip(variants, scores.values(), strict=True)),
+        "variants": variants,
+    }
+    chosen = replace(plain["prepare/images"], id="select/qwen-lora", kind="select", action="run", measures=measured)
+    figures = {
+        "rates": {"tune_tokens_per_second": 812.0, "generate_tokens_per_second": 127.5, "load_seconds": 3.1},
+        "peaks": {"tune": int(13.9 * GB), "generate": int(6.6 * GB)},
+        "forecasts": {"tune": int(14.3 * GB), "generate": int(6.9 * GB)},
+        "paths": {
+            "packed": {"equal": True, "difference": 1.2e-07, "ratio": 0.61},
+            "share_prefix": {
+                "equal": False,
+                "difference": 0.004,
+                "ratio": 0.98,
+                "reason": "differs from the plain one",
+            },
+        },
+        "liveness": {"loss_fell": True},
+    }
+    rehearsed = replace(
+        plain["prepare/images"], id="rehearse/qwen", kind="rehearse", action="run", measures=figures, seconds=41.0
+    )
+    rest = [step for step in record.steps if step.id != "tune/qwen-lora"]
+    return replace(record, steps=(rehearsed, *tuned, chosen, *rest))
+
+
 def sample_history() -> tuple[Record, ...]:
     """Three earlier records of the campaign, each a little worse."""
     found = []

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from runner.report.view import view
+from runner.report.explain import Baseline
+from runner.report.view import View, view
 from tests.report.sample_campaign import sample_evidence, sample_record
 
 
@@ -22,8 +23,12 @@ def test_without_the_arms_there_are_no_shares() -> None:
     assert view(sample_record(), rows, ()).shares == ((),)
 
 
+def rules(made: View) -> dict[tuple[str, str], Baseline]:
+    return {(about.metric, row.rule): row for about in made.baselines for row in about.rows}
+
+
 def test_rules_come_from_the_record_and_from_the_evidence() -> None:
-    found = {(b.metric, b.rule): b for b in view(sample_record(), sample_evidence(12), ()).baselines}
+    found = rules(view(sample_record(), sample_evidence(12), ()))
     assert found["summary.fact_recall", "copy of the input"].value == 0.611
     matched = found["summary.fact_recall", "length_matched"]
     assert 0 <= matched.value <= 1
@@ -34,9 +39,25 @@ def test_a_rule_that_does_as_well_as_the_tuned_model_is_marked() -> None:
     record = sample_record()
     strong = {**record.measures["summary.fact_recall"], "baselines": {"copy": 0.99}}
     made = view(replace(record, measures={**record.measures, "summary.fact_recall": strong}), sample_evidence(3), ())
-    assert [b.rule for b in made.baselines if b.beats] == ["copy"]
+    assert [rule for (_, rule), row in rules(made).items() if row.beats] == ["copy"]
 
 
 def test_digests_instead_of_texts_give_no_rules_of_their_own() -> None:
     made = view(replace(sample_record(), evidence_mode="digests"), sample_evidence(3), ())
-    assert {b.rule for b in made.baselines} == {"majority answer", "first 10 words", "copy of the input"}
+    assert {rule for _, rule in rules(made)} == {"majority answer", "first 10 words", "copy of the input"}
+
+
+def test_rules_stand_best_first_beside_what_the_target_asks_for() -> None:
+    summary = next(r for r in view(sample_record(), (), ()).baselines if r.metric == "summary.fact_recall")
+    assert [row.rule for row in summary.rows] == ["copy of the input", "first 10 words"]
+    assert summary.wanted == pytest.approx(0.677 * 1.15)
+
+
+def test_a_rule_beats_a_metric_that_shall_fall_by_being_lower() -> None:
+    record = sample_record()
+    checks = [{**c, "direction": "lower", "before": 0.9, "after": 0.6} for c in record.verdict["checks"][:2]]
+    made = view(replace(record, verdict={**record.verdict, "checks": checks}), (), ())
+    found = rules(made)
+    assert found["summary.fact_recall", "first 10 words"].beats
+    assert not found["summary.fact_recall", "copy of the input"].beats
+    assert made.baselines[1].wanted == pytest.approx(0.9 * 0.85)
