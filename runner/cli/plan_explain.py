@@ -101,7 +101,8 @@ def _feeds(planned: Planned, step_id: str) -> list[str]:
     direct = [s.step.id for s in planned.plan.steps if any(n.step == step_id for n in s.step.needs)]
     behind = [i for i in needed_by(planned.steps, step_id) if i not in direct]
     if not direct:
-        return ["no other step; it is part of the verdict"]
+        is_judged = any(s.step.id == step_id and s.step.kind == "score" for s in planned.plan.steps)
+        return ["no other step; it is part of the verdict" if is_judged else "no other step"]
     return [sequence(direct), *([f"and through them {sequence(behind)}"] if behind else [])]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -26,12 +27,13 @@ def probe(root: Path) -> tuple[Finding, ...]:
 
 def _access() -> Finding:
     endpoint = os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT
+    shown = re.sub(r"//[^/@]*@", "//…@", endpoint)  # a name and password in it are nobody's business
     values: dict[str, str | int | float | None] = {
-        "endpoint": endpoint,
+        "endpoint": shown,
         "token": "set" if has_token() else "not set",
         "proxy": "set" if any(os.environ.get(name) for name in _PROXIES) else "not set",
     }
-    about = f"{endpoint}, token {values['token']}, proxy {values['proxy']}"
+    about = f"{shown}, token {values['token']}, proxy {values['proxy']}"
     if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE):
         remedy = "unset HF_HUB_OFFLINE to fetch models; everything else works without"
         return Finding("hub.access", "note", f"offline by choice: {about}", remedy, values)

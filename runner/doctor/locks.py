@@ -1,4 +1,4 @@
-"""Whether a run holds the project, and what an interrupted one left."""
+"""Whether a run holds the project."""
 
 from __future__ import annotations
 

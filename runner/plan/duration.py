@@ -83,8 +83,17 @@ def work_of(step: Step, history: History) -> float | None:
         return min(known) if passes is not None else None
     if step.kind == "generate":
         rows = _rows(step, history, ".inputs.jsonl")
-        return None if rows is None else float(rows)
+        return None if rows is None else float(_answers(step, rows))
     return None
+
+
+def _answers(step: Step, rows: int) -> int:
+    """Answers to so many rows: one each, or those that a repetition for a metric asks for."""
+    repeat, settings = step.params.get("repeat"), step.params["settings"]
+    if not repeat:
+        return rows
+    runs = len(step.params.get("paraphrases", ())) or settings.get(f"{repeat}_runs", 1)
+    return int(min(rows, settings.get(f"{repeat.removeprefix('prompt_')}_samples", rows)) * runs)
 
 
 def past_work(kind: str, params: Mapping[str, Any], measures: Mapping[str, Any]) -> float:

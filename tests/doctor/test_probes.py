@@ -137,6 +137,14 @@ def test_a_hub_that_does_not_answer_is_a_note(tmp_path: Path, monkeypatch: pytes
     assert "does not answer" in found.text
 
 
+def test_a_password_in_the_endpoint_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("HF_ENDPOINT", "https://kim:geheim@hub.example")
+    found = access(hub.probe(tmp_path))
+    assert "geheim" not in repr(found)
+    assert found.values["endpoint"] == "https://…@hub.example"
+
+
 def test_an_endpoint_that_is_a_file_is_not_opened() -> None:
     assert hub.failure("file:///etc/passwd") == "it is no http address"
 

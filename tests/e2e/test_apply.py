@@ -258,5 +258,8 @@ def test_a_sweep_goes_on_with_the_variant_that_is_best_on_valid(fresh: Path) -> 
     assert max(chosen["values"], key=chosen["values"].get) == chosen["winner"]
     assert sorted(v["train.learning_rate"] for v in chosen["variants"].values()) == [1e-9, 5e-3]
     assert len(set(chosen["values"].values())) == 2
+    tried = [s["id"] for s in last_record(fresh)["steps"] if "@" in s["id"]]
+    assert [s for s in tried if s.startswith("generate/reports.valid/")]
+    assert not [s for s in tried if ".test" in s]  # only the winner opens the test split
     assert step(last_record(fresh), "generate/reports.test/llama+llama-lora")["action"] == "run"
     assert lorarun(fresh, "check", SPEC).returncode in (0, 6, 7)

@@ -29,6 +29,15 @@ def test_work_is_passes_over_rows_and_answers(steps: dict[str, Step]) -> None:
     assert work_of(steps["tune/qwen-lora"], History()) is None
 
 
+def test_answers_that_are_given_again_are_counted_as_often_as_they_are_asked_for(steps: dict[str, Step]) -> None:
+    main = steps["generate/images.test/qwen"]
+    settings = {"max_tokens": 8, "consistency_samples": 10, "consistency_runs": 3}
+    again = replace(main, params={**main.params, "settings": settings, "repeat": "consistency"})
+    assert work_of(again, History(rows=ROWS)) == 30
+    reworded = {**main.params, "repeat": "prompt_consistency", "paraphrases": ["a", "b"], "settings": settings}
+    assert work_of(replace(main, params=reworded), History(rows=ROWS)) == 20
+
+
 def test_the_work_ends_with_the_last_update(steps: dict[str, Step]) -> None:
     tune = steps["tune/qwen-lora"]
     short = replace(tune, params={**tune.params, "train": {**tune.params["train"], "max_updates": 5, "batch_size": 4}})
