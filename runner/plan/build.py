@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.canonical import plain
 from runner.metrics.table import METRICS
+from runner.plan.answers import Answers
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
@@ -22,7 +23,6 @@ from runner.plan.params import (
     tune_params,
 )
 from runner.plan.paths import Pins, decide, decide_answers, resolved_answers
-from runner.samples.render import placeholders
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
 UPSTREAM = "upstream."
@@ -49,40 +49,8 @@ def build_steps(
         stages = stages_of(spec, evaluation)
         for arm in arms_of(spec, evaluation):
             builder.score(evaluation, arm, stages)
+        builder.baselines(evaluation, stages)
     return ordered(tuple(builder.steps.values()))
-
-
-@dataclass(frozen=True)
-class _Answers:
-    """Answers to be generated: by the stages up to the last choice, run with these adapters."""
-
-    dataset: str
-    split: str
-    stages: tuple[StageSpec, ...]
-    choices: tuple[str, ...]
-    settings: GenerateSpec
-    repeat: str = ""  # the metric that asks for answers made again; "" is the main answers
-    paraphrases: tuple[str, ...] = ()
-    evaluation: str = ""
-
-    @property
-    def stage(self) -> StageSpec:
-        """The stage that answers."""
-        return self.stages[len(self.choices) - 1]
-
-    @property
-    def label(self) -> str:
-        """`qwen+qwen-lora,llama`."""
-        parts = []
-        for stage, choice in zip(self.stages, self.choices, strict=False):
-            plain_name = stage.model if choice == BASE else f"{stage.model}+{choice}"
-            parts.append(REFERENCE if choice == REFERENCE else plain_name)
-        return ",".join(parts)
-
-    def feeding(self) -> list[tuple[int, StageSpec]]:
-        """The earlier stages whose answers the stage's prompt holds, with their positions."""
-        used = placeholders(self.stage.prompt)
-        return [(i, s) for i, s in enumerate(self.stages[: len(self.choices) - 1]) if s.id in used]
 
 
 @dataclass
@@ -114,7 +82,7 @@ class _Builder:
             )
         )
 
-    def generate(self, answers: _Answers) -> Step:
+    def generate(self, answers: Answers) -> Step:
         """The step that makes `answers`, after the steps that feed it."""
         stage, choice = answers.stage, answers.choices[-1]
         fed = self.feeding(answers)
@@ -152,7 +120,7 @@ class _Builder:
             )
         )
 
-    def feeding(self, answers: _Answers) -> list[Need]:
+    def feeding(self, answers: Answers) -> list[Need]:
         """The answers of earlier stages that the last stage's prompts hold."""
         needs = []
         for i, earlier in answers.feeding():
@@ -192,14 +160,14 @@ class _Builder:
             )
         )
 
-    def variant_answers(self, sweep: SweepSpec, variant: TuneSpec) -> _Answers:
+    def variant_answers(self, sweep: SweepSpec, variant: TuneSpec) -> Answers:
         """A variant's answers on the sweep's split; a chain's stage is fed by the tuned stages before it."""
         stages: tuple[StageSpec, ...] = (StageSpec(variant.id, variant.model, variant.id),)
         if variant.chain:
             chain = self.spec.chains[variant.chain].stages
             stages = chain[: [s.id for s in chain].index(variant.stage) + 1]
         choices = (*(s.adapter or BASE for s in stages[:-1]), variant.id)
-        return _Answers(variant.dataset, sweep.split, stages, choices, sweep.generate)
+        return Answers(variant.dataset, sweep.split, stages, choices, sweep.generate)
 
     def tune(self, tune: TuneSpec) -> Step:
         """The step that trains an adapter, after those whose outputs it trains on."""
@@ -255,7 +223,7 @@ class _Builder:
         needs = []
         for split in splits:
             choices = tuple(s.adapter or BASE for s in stages)
-            answers = _Answers(tune.dataset, split, stages, choices, self.chain_settings(tune.chain))
+            answers = Answers(tune.dataset, split, stages, choices, self.chain_settings(tune.chain))
             for i, earlier in answers.feeding():
                 fed = self.generate(dataclasses.replace(answers, choices=choices[: i + 1]))
                 needs.append(Need(f"{split}.{earlier.id}", fed.id, COMPLETIONS))
@@ -268,7 +236,7 @@ class _Builder:
 
     def score(self, evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> None:
         """The step that scores one arm. Only the judged arms are answered again."""
-        answers = _Answers(
+        answers = Answers(
             evaluation.dataset,
             evaluation.split,
             stages,
@@ -282,10 +250,42 @@ class _Builder:
         step_id = f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
         self.score_answers(step_id, answers, metrics, format=evaluation.format, origin=("evaluations", evaluation.id))
 
+    def baselines(self, evaluation: EvaluationSpec, stages: tuple[StageSpec, ...]) -> None:
+        """The step that scores answers without a model beside the two judged arms, where a metric of quality can."""
+        metrics = [plain(m) for m in evaluation.metrics if _fits_any_answer(m.name)]
+        if not metrics:
+            return
+        prepared = self.prepare(evaluation.dataset).id
+        needs = [
+            Need("samples", prepared, f"{evaluation.split}.jsonl"),
+            Need("texts", prepared, f"{evaluation.split}.texts.json"),
+            Need("rules", prepared, "rules.json"),
+        ]
+        for arm in (a for a in arms_of(self.spec, evaluation) if a.is_main):
+            answers = Answers(
+                evaluation.dataset,
+                evaluation.split,
+                stages,
+                arm.choices,
+                evaluation.generate,
+                evaluation=evaluation.id,
+            )
+            needs.append(Need(f"{COMPLETIONS_ROLE}.{arm.id}", self.generate(answers).id, COMPLETIONS))
+        self.add(
+            Step(
+                id=f"baselines/{evaluation.id}",
+                kind="baselines",
+                params={"metrics": metrics, "format": evaluation.format},
+                needs=tuple(needs),
+                title=f"baselines {evaluation.id}",
+                origins=(("evaluations", evaluation.id),),
+            )
+        )
+
     def score_answers(
         self,
         step_id: str,
-        answers: _Answers,
+        answers: Answers,
         metrics: list[dict[str, Any]],
         *,
         format: str = "any",
@@ -319,6 +319,12 @@ def _measurable(metric: str, arm: Arm, *, is_fed: bool) -> bool:
     if metric in REPEATING:
         return arm.is_main
     return is_fed or "upstream" not in METRICS[metric].needs
+
+
+def _fits_any_answer(metric: str) -> bool:
+    """Whether a metric tells how good an answer is, whoever gave it."""
+    info = METRICS[metric]
+    return info.kind == "quality" and info.direction != "none" and set(info.needs) <= {"reference", "facts"}
 
 
 def _same(a: Step, b: Step) -> bool:

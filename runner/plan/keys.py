@@ -14,7 +14,16 @@ from runner.plan.model import Reason, Step
 from runner.spec.model import Key, Position
 
 # Raised when a change of the code makes a kind's outputs different for equal inputs.
-IMPLEMENTATION = {"prepare": 1, "lengths": 1, "tune": 1, "generate": 1, "score": 1, "select": 1, "rehearse": 1}
+IMPLEMENTATION = {
+    "prepare": 2,
+    "lengths": 1,
+    "tune": 1,
+    "generate": 1,
+    "score": 1,
+    "baselines": 1,
+    "select": 1,
+    "rehearse": 1,
+}
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.
 SCORING_PACKAGES = ("rapidfuzz", "sacrebleu")
@@ -22,6 +31,7 @@ ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {
     "prepare": ("pillow",),
     "lengths": ("mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow"),
     "score": SCORING_PACKAGES,
+    "baselines": SCORING_PACKAGES,
     "select": (),
 }
 

@@ -33,7 +33,8 @@ def _step_place(check: Check) -> Key | None:
     if check.kind == "guard":
         return ("acceptance", "guards")
     kind, _, name = check.title.partition("/")
-    sections = {"tune": "tunes", "prepare": "datasets", "generate": "evaluations", "score": "evaluations"}
+    sections = {"prepare": "datasets", "lengths": "tunes", "tune": "tunes"}
+    sections |= dict.fromkeys(("generate", "score", "baselines"), "evaluations")
     return (sections[kind], name.partition("/")[0]) if kind in sections and name else None
 
 

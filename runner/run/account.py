@@ -18,7 +18,7 @@ from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
 from runner.record.shape import build
 from runner.record.summary import summarise
-from runner.run.data_checks import data_checks
+from runner.run.beside import all_baselines, data_checks
 from runner.run.gather import Gathered, Locate, gather
 from runner.run.loop import StepOutcome
 from runner.run.survey import Survey
@@ -65,7 +65,7 @@ def account(
         notes=tuple(f"set on the command line: {override}" for override in spec.overrides),
         data=_data(spec, surveyed, manifests),
         steps=record_steps,
-        measures=_measure_values(restore.plain_measures(measures), gathered),
+        measures=_measure_values(restore.plain_measures(measures), gathered, all_baselines(spec, manifests)),
         quantities={k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()},
         verdict=plain(verdict),
         attempts=attempts,
@@ -181,10 +181,14 @@ def _data(spec: Spec, surveyed: Survey, manifests: dict[str, Manifest]) -> dict[
     return found
 
 
-def _measure_values(judged: dict[str, Any], gathered: Gathered) -> dict[str, Any]:
-    """The judged measures, and beside them the aggregates of the explaining arms."""
+def _measure_values(
+    judged: dict[str, Any], gathered: Gathered, plain_answers: dict[str, dict[str, float]]
+) -> dict[str, Any]:
+    """The judged measures, and beside them the aggregates of the explaining arms and of answers without a model."""
     for (evaluation, arm, metric), value in sorted(gathered.values.items()):
         judged.setdefault(f"{evaluation}.{metric}", {}).setdefault(arm, {"value": value})
+    for name, values in sorted(plain_answers.items()):
+        judged.setdefault(name, {})["baselines"] = values
     return judged
 
 

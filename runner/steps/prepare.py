@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from runner.acceptance.baselines import Rules, input_text, rules_of
 from runner.canonical import plain
 from runner.files import write_json
 from runner.samples.io import write_samples
+from runner.samples.overlap import TRAIN
 from runner.samples.prepare import prepare
 from runner.samples.sample import Sample
 from runner.spec.model import DatasetSpec
@@ -14,7 +16,11 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
-    """Write `<split>.jsonl` (whole samples), `<split>.inputs.jsonl` (what a model sees of them) and `findings.json`."""
+    """Write `<split>.jsonl` (whole samples), `<split>.inputs.jsonl` (what a model sees of them) and `findings.json`.
+
+    For answers without a model also `rules.json` (what the training answers teach), and of the splits that are judged
+    `<split>.texts.json` (sample id → the text that an answer could be copied from).
+    """
     params = dict(request.params)
     columns = frozenset(params.pop("columns"))
     folder = request.inputs["dataset"].relative_to(request.root).as_posix()
@@ -24,6 +30,12 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         kept = [_keep(s, columns) for s in samples]
         write_samples(request.out / f"{split}.jsonl", kept)
         write_samples(request.out / f"{split}.inputs.jsonl", [_input(s) for s in kept])
+        if split != TRAIN:
+            write_json(request.out / f"{split}.texts.json", {s.id: input_text(s) for s in samples})
+    known = prepared.samples.get(TRAIN) or next(iter(prepared.samples.values()))
+    rules = rules_of(known)
+    # Without training answers the length is that of the judged ones, and no answer of theirs may be given away.
+    write_json(request.out / "rules.json", plain(rules if TRAIN in prepared.samples else Rules(rules.words)))
     write_json(
         request.out / "findings.json", {"report": prepared.report, "findings": [plain(f) for f in prepared.findings]}
     )

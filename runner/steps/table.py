@@ -12,6 +12,7 @@ STEPS = {
     "tune": "runner.steps.tune",
     "generate": "runner.steps.generate",
     "score": "runner.steps.score",
+    "baselines": "runner.steps.baselines",
     "select": "runner.steps.select",
 }
 

@@ -1,6 +1,6 @@
 import pytest
 
-from runner.acceptance.baselines import beaten_by, length_matched, no_model_answers
+from runner.acceptance.baselines import beaten_by, input_text, length_matched, no_model_answers, rules_of
 from runner.errors import IntegrityError
 from runner.samples.sample import Completion, ImageRef, Sample
 
@@ -38,7 +38,21 @@ def test_without_a_common_answer_there_is_no_majority():
 def test_image_tasks_have_nothing_to_copy():
     picture = sample(images=(ImageRef("a.png", "sha256:0"),))
     assert no_model_answers([picture], []) == {}
-    assert no_model_answers([sample(document="")], []) == {}
+    assert no_model_answers([Sample("s", " ", "r", fields={"document": ""})], []) == {}
+
+
+def test_the_input_is_a_column_of_the_prompt_where_one_is_and_the_prompt_where_there_are_no_columns():
+    seen = Sample("a", "요약하라: 짧은 글", "답", fields={"text": "짧은 글", "html": "<p>" * 30, "summary": "답"})
+    assert input_text(seen) == "짧은 글"
+    unseen = Sample("a", "요약하라", "답", fields={"text": "짧은 글", "html": "<p>" * 30})
+    assert input_text(unseen) == "<p>" * 30
+    assert input_text(Sample("7", "질문 7은?", "답", fields={"id": "7"})) == "질문 7은?"
+    assert input_text(Sample("a", "무엇인가?", "답")) == "무엇인가?"
+
+
+def test_without_training_answers_none_is_the_commonest():
+    assert rules_of([sample(reference="하나"), sample(reference="하나")]).majority == "하나"
+    assert "majority" not in no_model_answers([sample(0), sample(1)], [])
 
 
 def test_base_answers_are_cut_to_the_tuned_lengths():

@@ -8,7 +8,14 @@ from runner.spec.model import Spec
 
 ENVIRONMENT = {"mlx": "0.32.4", "backend": "cpu", "pillow": "12", "rapidfuzz": "3", "sacrebleu": "2"}
 FILES = ["train.jsonl", "valid.jsonl", "test.jsonl", "train.inputs.jsonl", "valid.inputs.jsonl", "test.inputs.jsonl"]
-FILES += ["completions.jsonl", "adapters.safetensors", "scores.json"]
+FILES += [
+    "valid.texts.json",
+    "test.texts.json",
+    "rules.json",
+    "completions.jsonl",
+    "adapters.safetensors",
+    "scores.json",
+]
 
 
 class Project:

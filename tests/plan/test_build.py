@@ -167,3 +167,13 @@ def test_the_tokens_of_all_rows_that_are_known_are_counted_before_any_model_is_l
     assert ids.index("lengths/chain-lora") < ids.index("tune/chain-lora")
     counted, tuned = steps(spec)["lengths/chain-lora"], steps(spec)["tune/chain-lora"]
     assert needs(counted) == {role: step for role, step in needs(tuned).items() if role != "start_adapter"}
+
+
+def test_answers_without_a_model_are_scored_beside_every_evaluation_of_quality(spec: Spec) -> None:
+    found = steps(spec)
+    step = found["baselines/text"]
+    assert [m["name"] for m in step.params["metrics"]] == ["fact_recall"]
+    assert needs(step)["completions.before"] == "generate/texts.test/llama"
+    assert needs(step)["completions.after"] == "generate/texts.test/llama+llama-lora"
+    counted = dataclasses.replace(spec.evaluations["text"], metrics=(MetricSpec("failure_rate"),))
+    assert "baselines/text" not in steps(dataclasses.replace(spec, evaluations={"text": counted}))

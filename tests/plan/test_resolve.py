@@ -71,7 +71,7 @@ def test_another_metric_only_scores_again(spec: Spec, project: Project) -> None:
     old = spec.evaluations["image"]
     more = replace(old, metrics=(*old.metrics, MetricSpec("anls")))
     ran = project.run(replace(spec, evaluations=spec.evaluations | {"image": more}))
-    assert ran == ["score/image/before", "score/image/after"]
+    assert set(ran) == {"score/image/before", "score/image/after", "baselines/image"}
 
 
 def test_changed_weights_rerun_what_uses_them(spec: Spec, project: Project) -> None:
@@ -84,7 +84,7 @@ def test_changed_weights_rerun_what_uses_them(spec: Spec, project: Project) -> N
 
 def test_a_new_scoring_package_does_not_retrain(spec: Spec, project: Project) -> None:
     project.environment["rapidfuzz"] = "4"
-    assert {s.step.kind for s in project.plan(spec).to_run} == {"score"}
+    assert {s.step.kind for s in project.plan(spec).to_run} == {"score", "baselines"}
 
 
 def test_a_change_of_the_environment_is_named(spec: Spec, project: Project) -> None:

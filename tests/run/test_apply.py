@@ -190,3 +190,10 @@ def test_repeats_are_steps_of_their_own_and_a_change_of_theirs_answers_nothing_e
         "score/summary/before",
         "score/summary/after",
     }
+
+
+def test_the_record_holds_what_answers_without_a_model_would_score(finished):
+    [record] = [json.loads(p.read_text()) for p in (finished / "ssot/records").iterdir()]
+    baselines = record["measures"]["summary.fact_recall"]["baselines"]
+    assert set(baselines) >= {"lead", "copy", "length_matched"}
+    assert baselines["copy"] >= baselines["lead"] > 0  # the whole text states all that its first words state

@@ -1,4 +1,4 @@
-"""What was found in a data set before any weights were loaded: by `prepare`, and by the steps that count its tokens."""
+"""What steps found out beside the measures: about data before weights were loaded, and what no model would score."""
 
 from __future__ import annotations
 
@@ -35,3 +35,13 @@ def data_checks(dataset: str, spec: Spec, artifacts: Artifacts, manifests: Mappi
             checks["findings"] += [f for f in counted["findings"] if f not in checks["findings"]]
     checks["report"] |= {"lengths": lengths} if lengths else {}
     return checks
+
+
+def all_baselines(spec: Spec, manifests: Mapping[str, Manifest]) -> dict[str, dict[str, float]]:
+    """`<evaluation>.<metric>` → baseline → what it would score, where that was measured."""
+    found: dict[str, dict[str, float]] = {}
+    for evaluation in spec.evaluations:
+        manifest = manifests.get(f"baselines/{evaluation}")
+        for metric, values in manifest.measures["baselines"].items() if manifest else ():
+            found[f"{evaluation}.{metric}"] = values
+    return found
