@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.plan.model import Plan, PlannedStep
+from runner.run.dependencies import Dependency
 from runner.run.outlook import Outlook
 
 FORMAT = "lorarun/plan/v1"
@@ -18,12 +19,22 @@ def plan_json(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "spec": plan.spec_path,
         "recipe_digest": plan.recipe_digest,
         "policy_digest": plan.policy_digest,
+        "depends_on": [_dependency(d) for d in outlook.after],
         "steps": [_step(s, i, outlook) for i, s in enumerate(plan.steps, 1)],
         "totals": _totals(plan, outlook),
         "downloads": [
             {"model": d.model, "path": d.path, "revision": d.revision, "size_bytes": d.size_bytes}
             for d in outlook.downloads
         ],
+    }
+
+
+def _dependency(dependency: Dependency) -> dict[str, Any]:
+    return {
+        "campaign": dependency.campaign,
+        "required": dependency.required,
+        "record": dependency.record_id or None,
+        "verdict": dependency.verdict or None,
     }
 
 

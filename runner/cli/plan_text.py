@@ -27,7 +27,8 @@ def plan_text(plan: Plan, outlook: Outlook, *, now: datetime) -> str:
     found = branches(plan.steps)
     rows = [_row(b, outlook) for b in found]
     widths = [max(map(width, column)) for column in zip(HEADINGS, *rows, strict=True)]
-    lines = [f"{one_line(plan.campaign)}: {one_line(plan.spec_path)}", ""]
+    lines = [f"{one_line(plan.campaign)}: {one_line(plan.spec_path)}"]
+    lines += [*(one_line(dependency) for dependency in outlook.after), ""]
     if plan.to_run:
         lines.append(click.style(_cells(HEADINGS, widths), bold=True))
     for branch, row in zip(found, rows, strict=True):

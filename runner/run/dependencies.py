@@ -37,8 +37,10 @@ def dependencies(spec: Spec, root: Path) -> tuple[Dependency, ...]:
         IntegrityError, InvalidError: records cannot be read, see `ssot.records`.
     """
     made = []
+    stored_all = ssot.records(root) if spec.metadata.depends_on else ()
+    newest = {s.record.campaign: s for s in stored_all if s.record.kind == "campaign"}
     for wanted in spec.metadata.depends_on:
-        stored = ssot.latest(root, wanted.campaign)
+        stored = newest.get(wanted.campaign)
         verdict = str(stored.record.verdict.get("status", "ERROR")) if stored else ""
         made.append(Dependency(wanted.campaign, wanted.required, stored.id if stored else "", verdict))
     return tuple(made)

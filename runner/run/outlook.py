@@ -16,6 +16,7 @@ from runner.errors import LorarunError
 from runner.models.facts import facts_of
 from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work
 from runner.plan.model import Plan, PlannedStep, Step
+from runner.run.dependencies import Dependency, dependencies
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
 from runner.store.artifacts import Artifacts
@@ -58,6 +59,7 @@ class Outlook:
 
     steps: Mapping[str, StepOutlook] = field(default_factory=dict)
     downloads: tuple[Download, ...] = ()
+    after: tuple[Dependency, ...] = ()  # what `depends_on` names
     used_bytes: int = 0  # of finished steps in artifacts/
     free_bytes: int | None = None
     memory_limit_bytes: int | None = None
@@ -97,6 +99,7 @@ def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey) -> Outlook:
     return Outlook(
         steps={s.step.id: _step(s, surveyed, history, here) for s in plan.to_run},
         downloads=tuple(_download(m, root) for m in surveyed.absent),
+        after=dependencies(spec, root),
         used_bytes=sum(o.size for m in surveyed.artifacts.manifests().values() for o in m.outputs.values()),
         free_bytes=files.free_bytes(root),
         memory_limit_bytes=spec.limits.memory_bytes,

@@ -20,6 +20,7 @@ from runner.plan.duration import Duration
 from runner.plan.model import Need, Plan, PlannedStep, Reason, Source, Step
 from runner.plan.resolve import Known
 from runner.run.campaign import Planned
+from runner.run.dependencies import Dependency
 from runner.run.outlook import Amount, Download, Outlook, StepOutlook
 from runner.run.survey import Survey
 from runner.spec.model import Position
@@ -107,7 +108,8 @@ def seen(plan: Plan) -> Outlook:
     none = StepOutlook(Duration(None, "it never ran"), Amount(None, "it never ran"), Amount(None, "it never ran"))
     steps = {s.step.id: known if i % 2 == 0 else none for i, s in enumerate(plan.to_run)}
     fetch = (Download("qwen", "mlx-community/Qwen", "main", 5_800_000_000), Download("llama", "a/b", "v1", None))
-    return Outlook(steps, fetch, 10**8, 76 * 10**9, 20 * 10**9, 10**9)
+    before = (Dependency("ticket018", False, "3c23c7212e58" + "0" * 20, "PASS"),)
+    return Outlook(steps, fetch, before, 10**8, 76 * 10**9, 20 * 10**9, 10**9)
 
 
 def test_a_plan_is_a_tree_with_reasons_and_totals(plan, golden):
