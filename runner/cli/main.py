@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("runner.cli.verify:diff", "Compare two records: spec, environment, paired metric differences."),
     "data": ("runner.cli.data:data", "Bring data into the project: tables, pictures, the hub."),
     "try": ("runner.cli.trial:try_", "Put one picture or text through the tuned chain, before and after."),
+    "export": ("runner.cli.export:export", "Take tuned models out: adapters with model cards, PEFT, fused."),
     "score": ("runner.cli.measures:score", "Score predictions against references with one metric."),
     "metrics": ("runner.cli.measures:metrics", "List the metrics with their signatures."),
     "ssot": ("runner.cli.ssot:ssot", "Look into the project's records."),
@@ -53,7 +54,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "A campaign": ("init", "validate", "plan", "apply", "status", "report", "dashboard"),
     "Its proof": ("check", "replay", "diff", "ssot"),
     "The spec": ("explain", "schema", "fmt", "migrate"),
-    "Data, models, metrics": ("data", "fetch", "lock", "try", "score", "metrics"),
+    "Data, models, metrics": ("data", "fetch", "lock", "try", "export", "score", "metrics"),
     "This machine": ("doctor", "clean", "completion"),
 }
 

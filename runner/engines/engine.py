@@ -21,6 +21,7 @@ from runner.engines.compare import compare_answers, compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
 from runner.engines.fast_paths import frozen_layers, shared_prefix
+from runner.engines.fuse import fuse
 from runner.engines.liveness import context_tokens, probe, trained_parts
 from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
@@ -29,6 +30,8 @@ from runner.engines.packed import FrozenLayers, Packed, Walk
 from runner.engines.protocol import (
     AnswerComparison,
     Asked,
+    Fused,
+    FuseRequest,
     GenerateRequest,
     GenerateResult,
     OnEvent,
@@ -61,6 +64,7 @@ class MlxEngine(ABC):
     """One loaded base model. Subclasses say how prompts become tokens and which loss path serves."""
 
     model: nn.Module
+    family: str
     end_tokens: frozenset[int]
     config: dict[str, Any]
     root: Path | None = None  # of the project, once a request named it
@@ -238,6 +242,19 @@ class MlxEngine(ABC):
         """See `Engine.probe`."""
         self.use_root(root)
         return probe(self, adapter, samples, root, out=out)
+
+    def fuse(self, request: FuseRequest, out: Path) -> Fused:
+        """See `Engine.fuse`."""
+        self.use_root(request.root)
+        return fuse(self, request, out)
+
+    @abstractmethod
+    def plain_weights(self) -> None:
+        """Put plain layers in place of all quantized ones."""
+
+    @abstractmethod
+    def save_weights(self, folder: Path) -> None:
+        """Write the model's weights as the package does."""
 
     def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
         """See `Engine.prompt_tokens`."""

@@ -97,6 +97,12 @@ class ImageEngine(MlxEngine):
     def lora_of(self, config: dict[str, Any]) -> LoraSpec:
         return api.lora_of(config)
 
+    def plain_weights(self) -> None:
+        self.model = api.dequantize(self.model)
+
+    def save_weights(self, folder: Path) -> None:
+        api.save_weights(folder, self.model)
+
     def layers(self) -> list[nn.Module]:
         return api.layers(self.model)
 

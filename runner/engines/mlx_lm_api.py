@@ -13,7 +13,7 @@ from mlx import nn
 from mlx_lm.models.cache import BatchKVCache, KVCache, make_prompt_cache
 from mlx_lm.models.switch_layers import QuantizedSwitchLinear, SwitchLinear
 from mlx_lm.tuner.utils import linear_to_lora_layers
-from mlx_lm.utils import dequantize_model, load_config, load_model, load_tokenizer
+from mlx_lm.utils import dequantize_model, load_config, load_model, load_tokenizer, save_model
 from mlx_lm.utils import load as official_load
 
 from runner.engines.lora import Attached, finish_attachment, select_targets
@@ -102,6 +102,11 @@ def quantize_as(model: nn.Module, config: dict[str, Any], wanted: Callable[[str]
 def dequantize(model: nn.Module) -> nn.Module:
     """The model with plain linear and embedding layers in place of quantized ones."""
     return dequantize_model(model)
+
+
+def save_weights(folder: Path, model: nn.Module) -> None:
+    """Write a model's weights, in several files where they are large."""
+    save_model(folder, model)
 
 
 def layers(model: nn.Module) -> list[nn.Module]:

@@ -22,6 +22,7 @@ from mlx_vlm.utils import (
     load_model,
     load_processor,
     prepare_inputs,
+    save_weights,
     update_module_configs,
 )
 from mlx_vlm.utils import load as official_load
@@ -34,7 +35,7 @@ from runner.engines.vision import Features, Grid
 from runner.errors import InvalidError
 from runner.spec.model import LoraSpec
 
-__all__ = ["dequantize"]
+__all__ = ["dequantize", "save_weights"]
 
 _KINDS = (nn.Linear, nn.QuantizedLinear)
 

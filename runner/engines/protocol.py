@@ -136,6 +136,28 @@ class AnswerComparison:
         return f"off: {self.finding}" if self.finding else "on"
 
 
+@dataclass(frozen=True)
+class FuseRequest:
+    """Fold an adapter into the checkpoint that it was tuned on. `dequantize` writes plain weights."""
+
+    samples: tuple[Sample, ...]  # to compare on
+    checkpoint: Path
+    adapter: Path
+    root: Path
+    dequantize: bool = False
+
+
+@dataclass(frozen=True)
+class Fused:
+    """The fused model beside base and adapter, over the logits of a few answers. Sizes are root mean squares."""
+
+    positions: int
+    change: float  # from base to adapter: what the tuning does
+    difference: float  # from adapter to fused model, loaded anew
+    agreement: float  # share of positions with the same best token
+    quantized: bool  # whether the fused weights are
+
+
 class Engine(Protocol):
     """One loaded base model. Adapters are swapped on it; every call leaves the base as it was."""
 
@@ -180,6 +202,13 @@ class Engine(Protocol):
 
     def probe(self, adapter: Path, samples: tuple[Sample, ...], root: Path, *, out: Path) -> Probe:
         """What an adapter does to a few samples' logits; they are written to `out`, for a fresh process to compare."""
+
+    def fuse(self, request: FuseRequest, out: Path) -> Fused:
+        """Write a checkpoint with the adapter folded in, and compare it. The engine can do no more than close then.
+
+        Raises:
+            InvalidError: the package cannot fuse such layers.
+        """
 
     def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
         """Tokens of each sample's prompt, images included."""

@@ -14,6 +14,7 @@ STEPS = {
     "score": "runner.steps.score",
     "baselines": "runner.steps.baselines",
     "select": "runner.steps.select",
+    "fuse": "runner.steps.fuse",
 }
 
 
