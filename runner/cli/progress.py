@@ -8,11 +8,13 @@ import time
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
-from rich.table import Column
+from rich.live import Live
+
+from runner.cli.board import Board
+from runner.report.hostile import one_line, visible
+from runner.run.status import StepState, next_state
 
 Event = dict[str, Any]
-TITLE_COLUMNS = 30
 
 
 class View(Protocol):
@@ -49,76 +51,46 @@ class Lines:
         """Nothing to end."""
 
 
-class Live:
-    """Progress bars with ETA on a terminal; finished steps stay as lines above them."""
+class OnTerminal:
+    """The steps as a list that is drawn anew in place; when it ends, one line a finished step stays."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=2)),
-            BarColumn(bar_width=12),
-            TextColumn("{task.percentage:>3.0f} %", table_column=Column(no_wrap=True, min_width=5)),
-            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True, min_width=5)),
-            TextColumn("left", table_column=Column(no_wrap=True, min_width=4)),
-            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=3)),
-            expand=True,
-            console=self._console,
-            transient=True,
-        )
-        self._progress.start()
-        self._whole: TaskID | None = None
-        self._step: TaskID | None = None
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._board = Board()
+        self._lines: list[str] = []
+        self._live = Live(self._board, console=self._console, refresh_per_second=4, transient=True)
 
     def __call__(self, event: Event) -> None:
-        kind = event["event"]
+        board, kind = self._board, event["event"]
         if kind == "plan":
-            self._whole = self._progress.add_task("campaign", total=len(event["steps"]), note="")
-        elif kind == "begin":
-            self._drop()
-            self._step = self._progress.add_task(_short(event["title"]), total=None, note="")
-        elif kind == "progress" and self._step is not None:
-            self._progress.update(
-                self._step, completed=event.get("done", 0), total=event.get("total"), note=note_of(event)
-            )
-        if kind in ("end", "cached", "failed") and self._whole is not None:
-            self._progress.advance(self._whole)
-            self._drop()
+            board.campaign = event["campaign"]
+            board.steps.update({step: StepState(step, "waiting") for step in event["steps"]})
+            self._live.start()
+        elif "step" in event:
+            board.steps[event["step"]] = next_state(event, board.steps.get(event["step"]))
+            board.notes[event["step"]] = _outcome(event)
+        if kind == "progress":
+            board.last = event
         text = line_of(event)
-        if text:
-            self._progress.console.print(text, markup=False)
-
-    def _drop(self) -> None:
-        if self._step is not None:
-            self._progress.remove_task(self._step)
-            self._step = None
+        if kind in ("interrupted", "adapted"):
+            self._live.console.print(text, markup=False, soft_wrap=True)
+        elif text:
+            self._lines.append(text)
 
     def close(self) -> None:
-        """Give the terminal back."""
-        self._progress.stop()
-
-
-def _short(title: str) -> str:
-    """A title that leaves room for the bar and the time left on 80 columns."""
-    return title if len(title) <= TITLE_COLUMNS else title[: TITLE_COLUMNS - 1] + "…"
-
-
-def note_of(event: Event) -> str:
-    """Loss and speed of a progress event, as far as it has them."""
-    parts = []
-    if isinstance(event.get("loss"), int | float):
-        parts.append(f"loss {event['loss']:.4f}")
-    if isinstance(event.get("tokens_per_second"), int | float):
-        parts.append(f"{event['tokens_per_second']:,.0f} tokens/s")
-    if isinstance(event.get("memory_bytes"), int):
-        limit = event.get("memory_limit_bytes")
-        line = f" of {limit / 1e9:g}" if isinstance(limit, int) else ""
-        parts.append(f"{event['memory_bytes'] / 1e9:.2f}{line} GB")
-    return "  ".join(parts)
+        """Give the terminal back, with what happened as plain lines."""
+        self._live.stop()
+        for text in self._lines:
+            self._console.print(text, markup=False, soft_wrap=True)
+        self._lines.clear()
 
 
 def line_of(event: Event) -> str:
-    """The line that stays of an event; "" for events that leave none."""
+    """The line that stays of an event; "" for events that leave none. No control character reaches the terminal."""
+    return visible(_line_of(event)).replace("\n", " ")
+
+
+def _line_of(event: Event) -> str:
     kind = event["event"]
     if kind == "plan":
         new = len(event["steps"]) - len(event["cached"])
@@ -137,6 +109,11 @@ def line_of(event: Event) -> str:
     return ""
 
 
+def _outcome(event: Event) -> str:
+    """What a step came to, beside its name."""
+    return one_line(event["message"], 300) if event["event"] == "failed" else _measures(event)
+
+
 def _measures(event: Event) -> str:
     measures = event.get("measures", {})
     if "final_train_loss" in measures:
@@ -151,7 +128,7 @@ def choose(output_format: str) -> View:
     """The view for `--format` and the kind of terminal."""
     if output_format == "json":
         return JsonLines()
-    return Live() if sys.stderr.isatty() else Lines()
+    return OnTerminal() if sys.stderr.isatty() else Lines()
 
 
 def ago(timestamp: float) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import click
 from rich.console import Console
 from rich.live import Live
-from rich.text import Text
 
-from runner.cli.progress import ago, note_of
+from runner.cli.board import Board, note_of
+from runner.cli.progress import ago
 from runner.report.hostile import visible
 from runner.run.status import Status, StepState
 
@@ -22,11 +22,14 @@ def watch(read: Callable[[], Status], *, interval_seconds: float = 1.0) -> None:
     """Show a run until it is no longer running: in place on a terminal, else whenever its steps change."""
     found = read()
     if sys.stdout.isatty():
-        with Live(Text(status_text(found)), console=Console(highlight=False), auto_refresh=False) as shown:
+        board = Board(found.campaign)
+        with Live(board, console=Console(highlight=False), auto_refresh=False, transient=True) as shown:
             while found.state == "running":
+                board.steps, board.last = {step.id: step for step in found.steps}, found.last
+                shown.refresh()
                 time.sleep(interval_seconds)
                 found = read()
-                shown.update(Text(status_text(found)), refresh=True)
+        click.echo(status_text(found))
         return
     seen: list[tuple[str, str]] = []
     while True:

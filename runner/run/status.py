@@ -66,13 +66,14 @@ def read_status(root: Path, campaign: str) -> Status:
             result = event
             state = "finished" if kind == "result" else "stopped"
         if "step" in event:
-            steps[event["step"]] = _state(event, steps.get(event["step"]))
+            steps[event["step"]] = next_state(event, steps.get(event["step"]))
     if state == "running" and not is_held(root):
         state = "interrupted"
     return Status(campaign, state, tuple(steps.values()), float(events[-1].get("time", 0.0)), last, result)
 
 
-def _state(event: Event, known: StepState | None) -> StepState:
+def next_state(event: Event, known: StepState | None) -> StepState:
+    """A step's state after an event that names it."""
     states = {"begin": "running", "progress": "running", "end": "done", "cached": "cached", "failed": "failed"}
     state = states.get(event["event"], known.state if known else "waiting")
     return StepState(event["step"], state, event.get("seconds"), event.get("done"), event.get("total"))
