@@ -109,6 +109,15 @@ def commit_folder(temporary: Path, final: Path) -> None:
         fsync_folder(final.parent)
 
 
+def move_folder(folder: Path, target: Path) -> None:
+    """Give a folder another name, where nothing is yet, durably."""
+    with _space_for(target):
+        make_folder(target.parent)
+        _rename(folder, target)
+        fsync_folder(target.parent)
+        fsync_folder(folder.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, each durable in its parent."""
     missing = []

@@ -141,9 +141,7 @@ class Artifacts:
     def set_aside(self, folder: Path) -> Path:
         """Move a step's folder out of the way, beside what was moved there before."""
         target = self.folder / QUARANTINE / f"{folder.name}.{secrets.token_hex(4)}"
-        files.make_folder(target.parent)
-        folder.rename(target)
-        files.fsync_folder(folder.parent)
+        files.move_folder(folder, target)
         return target
 
 
