@@ -9,14 +9,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 PREFIX = "sha256:"
-_BEYOND_BMP = re.compile(rb"[\xf0-\xf4]")  # first bytes of four-byte UTF-8
+_BEYOND_BMP = tuple(bytes([first]) for first in range(0xF0, 0xF5))  # first bytes of four-byte UTF-8
+# What was just parsed has no circles to look for.
+_PLAIN = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+)
 _LARGEST_INTEGER = 2**53 - 1  # what a JSON number holds exactly
 
 
@@ -62,7 +65,7 @@ def parse_canonical(data: bytes) -> Any:
 
     try:
         value = json.loads(data.decode(), parse_int=_integer, parse_float=number, parse_constant=_refuse_constant)
-        if not odd and not _BEYOND_BMP.search(data) and _plainly(value) == data:
+        if not odd and not any(first in data for first in _BEYOND_BMP) and _plainly(value) == data:
             return value
         written = canonical_json(value)
     except RecursionError as error:
@@ -78,7 +81,7 @@ def _plainly(value: Any) -> bytes:
     It is the canonical form but for the order of keys beyond the basic multilingual plane, whole floats and floats
     with an exponent; `parse_canonical` has excluded all three.
     """
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return _PLAIN.encode(value).encode()
 
 
 def _integer(text: str) -> int | float:

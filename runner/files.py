@@ -156,14 +156,6 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def free_bytes(folder: Path) -> int:
-    """What the file system of `folder` (or of the nearest folder above it that exists) has left for this user."""
-    while not folder.exists():
-        folder = folder.parent
-    status = os.statvfs(folder)
-    return status.f_bavail * status.f_frsize
-
-
 def _write(path: Path, data: bytes, commit: Callable[[Path, Path], None]) -> None:
     # Its own short name: the final one may be 255 bytes long already.
     temporary = path.with_name(f".{secrets.token_hex(12)}.tmp")
@@ -271,6 +263,17 @@ def open_regular(path: Path, *, root: Path | None = None) -> Iterator[BinaryIO]:
             raise InvalidError(f"`{path}` is not a regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as f:
             yield f
+
+
+def check_folder(folder: Path, *, root: Path) -> None:
+    """See that a folder is one and is reached without a symbolic link, so that files in it can be read by name.
+
+    Raises:
+        InvalidError: as `open_regular`.
+    """
+    with _open(folder, root) as descriptor:
+        if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise InvalidError(f"`{folder}` is not a folder")
 
 
 @contextlib.contextmanager

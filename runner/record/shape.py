@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -72,7 +72,14 @@ def _dataclass(kind: Any) -> Reader:
                 if name not in fields:
                     raise ShapeError(str(name)[:60], "is not a known field")
             raise ShapeError(next(name for name in fields if name not in value), "is missing")
-        return kind(**_each(((name, name, fields[name], item) for name, item in value.items())))
+        made = {}
+        name = ""
+        try:
+            for name, reader in fields.items():
+                made[name] = reader(value[name])
+        except ShapeError as error:
+            raise _under(name, error) from None
+        return kind(**made)
 
     return read
 
@@ -81,7 +88,7 @@ def _list(item: Reader) -> Reader:
     def read(value: Any) -> Any:
         if not isinstance(value, list):
             raise ShapeError("", f"is {_name(value)}, not a list")
-        return tuple(_each(((i, f"[{i}]", item, one) for i, one in enumerate(value))).values())
+        return _sequence([item] * len(value), value)
 
     return read
 
@@ -92,10 +99,19 @@ def _row(items: tuple[Reader, ...]) -> Reader:
             raise ShapeError("", f"is {_name(value)}, not a list")
         if len(value) != len(items):
             raise ShapeError("", f"has {len(value)} entries, not {len(items)}")
-        pairs = enumerate(zip(items, value, strict=True))
-        return tuple(_each(((i, f"[{i}]", item, one) for i, (item, one) in pairs)).values())
+        return _sequence(items, value)
 
     return read
+
+
+def _sequence(readers: Sequence[Reader], values: list[Any]) -> tuple[Any, ...]:
+    made: list[Any] = []
+    try:
+        for reader, value in zip(readers, values, strict=True):
+            made.append(reader(value))  # its length is the place of an error
+    except ShapeError as error:
+        raise _under(f"[{len(made)}]", error) from None
+    return tuple(made)
 
 
 def _table(item: Reader) -> Reader:
@@ -104,20 +120,16 @@ def _table(item: Reader) -> Reader:
             raise ShapeError("", f"is {_name(value)}, not an object")
         if item is _ANYTHING:
             return dict(value)
-        return _each(((key, f"[{key[:60]!r}]", item, one) for key, one in value.items()))
+        made = {}
+        key = ""
+        try:
+            for key, one in value.items():
+                made[key] = item(one)
+        except ShapeError as error:
+            raise _under(f"[{key[:60]!r}]", error) from None
+        return made
 
     return read
-
-
-def _each(entries: Iterable[tuple[Any, str, Reader, Any]]) -> dict[Any, Any]:
-    """key → what its reader makes of its value; an error gets the entry's place."""
-    made = {}
-    for key, where, reader, value in entries:
-        try:
-            made[key] = reader(value)
-        except ShapeError as error:
-            raise _under(where, error) from None
-    return made
 
 
 def _scalar(hint: Any) -> Reader:

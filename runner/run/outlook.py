@@ -13,6 +13,7 @@ from typing import Any
 
 from runner import files
 from runner.errors import LorarunError
+from runner.machine.disk import free_bytes
 from runner.models.facts import facts_of
 from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work
 from runner.plan.model import Plan, PlannedStep, Step
@@ -101,7 +102,7 @@ def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey) -> Outlook:
         downloads=tuple(_download(m, root) for m in surveyed.absent),
         after=dependencies(spec, root),
         used_bytes=sum(o.size for m in surveyed.artifacts.manifests().values() for o in m.outputs.values()),
-        free_bytes=files.free_bytes(root),
+        free_bytes=free_bytes(root),
         memory_limit_bytes=spec.limits.memory_bytes,
         disk_limit_bytes=spec.limits.disk_bytes,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from runner import files
 from runner.errors import ResourceError
+from runner.machine.disk import free_bytes
 from runner.store.manifest import Manifest
 
 LEAST_BYTES = 64 * 10**6  # for a step that never ran: adapters and answers of small models
@@ -30,7 +30,7 @@ def check_space(root: Path, step: str, wanted: int, *, used: int, limit: int | N
     Raises:
         ResourceError: the disk, or what `limits.disk` allows, is too small.
     """
-    free = files.free_bytes(root / "artifacts")
+    free = free_bytes(root / "artifacts")
     if wanted > free:
         raise ResourceError(
             f"{step} needs about {_megabytes(wanted)} of disk, {_megabytes(free)} are free",

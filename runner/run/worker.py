@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from runner.canonical import plain
 from runner.errors import InterruptedRunError, InvalidError, LorarunError
-from runner.files import OUT_OF_SPACE, free_bytes
+from runner.files import OUT_OF_SPACE
+from runner.machine.disk import free_bytes
 from runner.steps.context import StepRequest, Surroundings
 from runner.steps.table import run_step
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -151,12 +152,12 @@ def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
     Raises:
         IntegrityError: missing, damaged, or not of the digest that the record names.
     """
-    return evidence.decode(_read_evidence(root, record.evidence), record.evidence)
+    return evidence.decode(_read_evidence(evidence_path(root, record.evidence), root=root), record.evidence)
 
 
-def _read_evidence(root: Path, digest: str) -> bytes:
+def _read_evidence(path: Path, *, root: Path | None) -> bytes:
     try:
-        return files.read_bytes(evidence_path(root, digest), max_bytes=evidence.MAX_FILE_BYTES, root=root)
+        return files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root)
     except InvalidError as error:
         raise IntegrityError(str(error), help="the evidence belongs to the record: add it to git with it") from error
 
@@ -182,13 +183,13 @@ def _no_collection() -> Iterator[None]:
 def _scan(root: Path) -> Contents:
     found: dict[str, Stored] = {}
     problems: list[Problem] = []
-    for path in _entries(root / RECORDS):
+    for path in _entries(root, RECORDS, problems):
         shown = f"{RECORDS}/{path.name}"
         if not _RECORD_NAME.fullmatch(path.name):
             problems.append(Problem(shown, "is not a record's file; it does not belong here"))
             continue
         try:
-            found[path.stem] = Stored(path.stem, _read_record(root, path))
+            found[path.stem] = Stored(path.stem, _read_record(path))
         except LorarunError as error:
             newer = isinstance(error, InvalidError) and "newer" in error.message
             problems.append(Problem(shown, error.message, newer))
@@ -200,29 +201,37 @@ def _scan(root: Path) -> Contents:
 
 def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ...]:
     """What is wrong in ssot/evidence: missing, damaged and foreign files."""
-    problems = []
+    problems: list[Problem] = []
     wanted = {one.record.evidence: one for one in stored}
-    for path in _entries(root / EVIDENCE):
+    for path in _entries(root, EVIDENCE, problems):
         if not _EVIDENCE_NAME.fullmatch(path.name):
             problems.append(Problem(f"{EVIDENCE}/{path.name}", "is not an evidence file; it does not belong here"))
     for one in wanted.values():
         try:
-            evidence.verified(_read_evidence(root, one.record.evidence), one.record.evidence)
+            data = _read_evidence(evidence_path(root, one.record.evidence), root=None)
+            evidence.verified(data, one.record.evidence)
         except LorarunError as error:
             shown = evidence_path(Path(), one.record.evidence).as_posix()
             problems.append(Problem(shown, f"{error.message} (record {one.id[:12]})"))
     return tuple(problems)
 
 
-def _entries(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+def _entries(root: Path, folder: str, problems: list[Problem]) -> list[Path]:
+    """The files of a folder, by name; a folder that is a link is a problem, and nothing in it is looked at."""
+    if not os.path.lexists(root / folder):
+        return []
+    try:
+        files.check_folder(root / folder, root=root)
+    except InvalidError as error:
+        problems.append(Problem(folder, error.message))
         return []
     # A writer that was killed leaves a hidden temporary file; it was never part of the store.
-    return sorted(p for p in folder.iterdir() if p.name not in _KEPT and not files.is_temporary(p))
+    found = (p for p in (root / folder).iterdir() if p.name not in _KEPT and not files.is_temporary(p))
+    return sorted(found, key=lambda path: path.name)
 
 
-def _read_record(root: Path, path: Path) -> Record:
-    data = files.read_bytes(path, max_bytes=codec.MAX_RECORD_BYTES, root=root)
+def _read_record(path: Path) -> Record:
+    data = files.read_bytes(path, max_bytes=codec.MAX_RECORD_BYTES)
     if codec.id_of(data) != path.stem:
         raise IntegrityError("its content does not have the digest that its name says: it was changed")
     return codec.from_json(data)

@@ -79,10 +79,6 @@ def test_a_folder_is_committed_whole_and_never_over_another(tmp_path):
     assert not (tmp_path / "one").exists()
 
 
-def test_free_space_is_asked_of_the_nearest_folder_that_exists(tmp_path):
-    assert files.free_bytes(tmp_path / "not" / "there") == files.free_bytes(tmp_path) > 0
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
