@@ -21,7 +21,7 @@ from runner.plan.resolve import Known, decide
 from runner.run.adapting import StoppedForMemory
 from runner.run.child import Worker, import_path
 from runner.run.journal import Listener
-from runner.run.space import check_space, used_bytes, wanted_bytes
+from runner.run.space import check_space, forecast_here, used_bytes
 from runner.run.watched import Watched, memory_of
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
@@ -167,9 +167,8 @@ class Loop:
             raise
 
     def _check_space(self, step: Step) -> None:
-        wanted = wanted_bytes(self.artifacts.last_of().get(step.id))
-        used = used_bytes(self.artifacts.manifests().values())
-        check_space(self.root, step.id, wanted, used=used, limit=self.spec.limits.disk_bytes)
+        wanted = forecast_here(step, self.spec, self.root, self.artifacts).needs_bytes
+        check_space(self.root, step.id, wanted, used=used_bytes(self.root), limit=self.spec.limits.disk_bytes)
 
     def _resume(self) -> str:
         return f"`{self.command}` goes on where this stopped"

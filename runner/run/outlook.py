@@ -18,6 +18,7 @@ from runner.models.facts import facts_of
 from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work
 from runner.plan.model import Plan, PlannedStep, Step
 from runner.run.dependencies import Dependency, dependencies
+from runner.run.space import DiskForecast, forecast_here, used_bytes
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
 from runner.store.artifacts import Artifacts
@@ -98,10 +99,10 @@ def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey) -> Outlook:
     here = [m for m in _oldest_first(surveyed.artifacts) if _same_machine(m, surveyed.known.environment)]
     history = _history(spec, plan, surveyed, here)
     return Outlook(
-        steps={s.step.id: _step(s, surveyed, history, here) for s in plan.to_run},
+        steps={s.step.id: _step(s, spec, root, surveyed, history, here) for s in plan.to_run},
         downloads=tuple(_download(m, root) for m in surveyed.absent),
         after=dependencies(spec, root),
-        used_bytes=sum(o.size for m in surveyed.artifacts.manifests().values() for o in m.outputs.values()),
+        used_bytes=used_bytes(root),
         free_bytes=free_bytes(root),
         memory_limit_bytes=spec.limits.memory_bytes,
         disk_limit_bytes=spec.limits.disk_bytes,
@@ -166,14 +167,16 @@ def _positive(value: Any) -> float | None:
     return float(value) if isinstance(value, int | float) and value > 0 else None
 
 
-def _step(planned: PlannedStep, surveyed: Survey, history: History, here: Iterable[Manifest]) -> StepOutlook:
+def _step(
+    planned: PlannedStep, spec: Spec, root: Path, surveyed: Survey, history: History, here: Iterable[Manifest]
+) -> StepOutlook:
     step = planned.step
     weights = surveyed.known.sources.get(f"checkpoint/{step.group}", "") if step.group else ""
     last = [m for m in here if m.step == step.id]
     return StepOutlook(
         duration_of(step, history, weights=weights),
         _memory(step, last),
-        _disk(last),
+        _disk(forecast_here(step, spec, root, surveyed.artifacts)),
     )
 
 
@@ -186,10 +189,8 @@ def _memory(step: Step, last: list[Manifest]) -> Amount:
     return Amount(None, "it is neither forecast nor measured yet")
 
 
-def _disk(last: list[Manifest]) -> Amount:
-    if last:
-        return Amount(sum(o.size for o in last[-1].outputs.values()), "what its last run wrote")
-    return Amount(None, "it did not run on this machine yet")
+def _disk(found: DiskForecast) -> Amount:
+    return Amount(found.leaves_bytes, found.basis)
 
 
 def _download(model: ModelSpec, root: Path) -> Download:

