@@ -161,6 +161,7 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
     help="Run a tuning that ran out of memory anew, smaller, at most twice; the record says so.",
 )
 @click.option("--repair", is_flag=True, help="Set damaged outputs aside and make them again.")
+@click.option("--rehearse-only", is_flag=True, help="Stop when every model was rehearsed; say how long the rest takes.")
 def apply(
     spec: Path,
     overrides: tuple[str, ...],
@@ -172,6 +173,7 @@ def apply(
     locked: bool,
     adapt: bool,
     repair: bool,
+    rehearse_only: bool,
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
 
@@ -183,6 +185,7 @@ def apply(
 
     \b
       lorarun apply specs/demo.yaml
+      lorarun apply specs/demo.yaml --rehearse-only          minutes: what would fail in hours
       lorarun apply specs/demo.yaml --target tune/qwen-lora
       lorarun apply specs/demo.yaml --set tunes.qwen-lora.train.epochs=1
     """
@@ -192,11 +195,10 @@ def apply(
 
     saved = read_plan(spec) if spec.suffix == ".json" else None
     root = find_root(None if saved else spec)
-    if saved and (overrides or force or targets):
-        raise UsageError(
-            "a saved plan is applied as it is", help="leave out --set, --force and --target, or plan again"
-        )
-    wanted = saved.targets if saved else targets
+    if saved and (overrides or force or targets or rehearse_only):
+        help_text = "leave out --set, --force, --target and --rehearse-only, or plan again"
+        raise UsageError("a saved plan is applied as it is", help=help_text)
+    wanted = ("rehearse/*",) if rehearse_only else saved.targets if saved else targets
     if adapt and (saved or locked):
         raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
     options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt)
@@ -206,7 +208,21 @@ def apply(
         outcome = apply_campaign(loaded, root, options, view)
     finally:
         view.close()
+    if rehearse_only and output_format == "text" and outcome.failure is None:
+        return _rehearsed(loaded, root)
     return _finish(loaded.metadata.language, root, outcome, output_format)
+
+
+def _rehearsed(spec: Spec, root: Path) -> int:
+    """The end of a run of the rehearsals alone."""
+    from runner.cli.rehearsal_text import rehearsal_text
+    from runner.run.campaign import Options, plan_campaign
+    from runner.run.outlook import outlook
+
+    planned = plan_campaign(spec, root, Options())
+    seen = outlook(spec, root, planned.plan, planned.survey)
+    click.echo(rehearsal_text(planned, seen, now=datetime.now().astimezone()))
+    return int(ExitCode.SUCCESS)
 
 
 def _finish(language: str, root: Path, outcome: Outcome, output_format: str) -> int:

@@ -256,11 +256,6 @@ class MlxEngine(ABC):
     def save_weights(self, folder: Path) -> None:
         """Write the model's weights as the package does."""
 
-    def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
-        """See `Engine.prompt_tokens`."""
-        self.use_root(root)
-        return tuple(len(self.prompt(sample, root).tokens) for sample in samples)
-
     @property
     def context_tokens(self) -> int | None:
         """See `Engine.context_tokens`."""

@@ -210,9 +210,6 @@ class Engine(Protocol):
             InvalidError: the package cannot fuse such layers.
         """
 
-    def prompt_tokens(self, samples: tuple[Sample, ...], root: Path) -> tuple[int, ...]:
-        """Tokens of each sample's prompt, images included."""
-
     @property
     def context_tokens(self) -> int | None:
         """The longest prompt with its answer that the model was made for; None where its config does not say."""

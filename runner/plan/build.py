@@ -23,6 +23,7 @@ from runner.plan.params import (
     tune_params,
 )
 from runner.plan.paths import Pins, decide, decide_answers, resolved_answers
+from runner.plan.rehearsal import with_rehearsals
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
 
 UPSTREAM = "upstream."
@@ -50,7 +51,8 @@ def build_steps(
         for arm in arms_of(spec, evaluation):
             builder.score(evaluation, arm, stages)
         builder.baselines(evaluation, stages)
-    return ordered(tuple(builder.steps.values()))
+    steps = tuple(builder.steps.values())
+    return ordered(with_rehearsals(steps, models=spec.models) if spec.rehearsal.enabled else steps)
 
 
 @dataclass

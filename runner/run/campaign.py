@@ -13,14 +13,17 @@ from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.build import build_steps
 from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
+from runner.plan.paths import Pins
+from runner.plan.rehearsal import REPORT
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.choosing import choices_for, pins_of
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
-from runner.run.lockfile import hold_to_lock, keep_lock
+from runner.run.lockfile import hold_to_lock, keep_lock, pin_paths
 from runner.run.loop import Loop, StepOutcome
+from runner.run.rehearsal import Course, news
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
@@ -48,6 +51,7 @@ class Planned:
     plan: Plan
     steps: tuple[Step, ...]
     survey: Survey
+    whole: tuple[Step, ...] = ()  # all of the campaign, whatever the targets: what the lock is about
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,21 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
         ResourceError: a tuning fits in no way under the memory limit; nothing was started.
         UsageError: a target that no step is called.
     """
+    whole = _steps(spec, root)
+    steps = _targeted(whole, options)
+    surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
+    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed, whole)
+
+
+def _steps(spec: Spec, root: Path) -> tuple[Step, ...]:
     choices = choices_for(spec, root)
     configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
     pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
-    steps = build_steps(spec, choices=choices, configs=configs, pins=pins)
-    if options.targets:
-        steps = with_needs(steps, named(steps, options.targets))
-    surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
-    return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed)
+    return build_steps(spec, choices=choices, configs=configs, pins=pins)
+
+
+def _targeted(steps: tuple[Step, ...], options: Options) -> tuple[Step, ...]:
+    return with_needs(steps, named(steps, options.targets)) if options.targets else steps
 
 
 def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener) -> Outcome:
@@ -99,7 +110,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
             hold_to_lock(spec, root, planned.survey, planned.steps)
         if options.environment_change == "ask":
             _ask_about_environment(planned.plan, spec)
-        keep_lock(spec, root, planned.survey, planned.steps)
+        keep_lock(spec, root, planned.survey, planned.whole)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
             return _run(spec, root, planned, journal, started, options)
@@ -114,7 +125,7 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
     cached = [s.step.id for s in planned.plan.steps if s.action == "cached"]
     ids = [s.step.id for s in planned.plan.steps]
     journal({"event": "plan", "campaign": spec.metadata.name, "spec": spec.path, "steps": ids, "cached": cached})
-    loop = _loop(spec, root, planned, journal)
+    loop, planned = _loop(spec, root, planned, journal, options)
     edits: list[Adapted] = []
     while options.adapt and len(edits) < MOST_TIMES and (edit := adaptation(loop.failure)):
         edits.append(edit)
@@ -123,7 +134,7 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
         spec = spec_after(spec, edit)
         planned = plan_campaign(spec, root, options)
         planned = replace(planned, steps=noted(planned.steps, edits))
-        again = _loop(spec, root, planned, journal)
+        again, planned = _loop(spec, root, planned, journal, options)
         again.outcomes = _carried(loop.outcomes, again.outcomes)
         loop = again
     done = None if options.targets else account(spec, root, planned.survey, planned.steps, loop.outcomes)
@@ -134,8 +145,8 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
     return outcome
 
 
-def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal) -> Loop:
-    """Run what is planned; the loop as it ended."""
+def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: Options) -> tuple[Loop, Planned]:
+    """Run what is planned; the loop as it ended, and the steps as the rehearsals left them."""
     surveyed = planned.survey
     surveyed.known.outputs.clear()
     loop = Loop(
@@ -149,15 +160,40 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal) -> Loop:
         check_sources=lambda names: check_unchanged(spec, root, surveyed, names),
         command=f"lorarun apply {spec.path}",
     )
-    loop.run(planned.steps)
+    course = Course(
+        planned.steps,
+        report=lambda step: _output(loop, step, REPORT),
+        pin=lambda measured: _pin(spec, root, measured, locked=options.locked),
+        replan=lambda: _targeted(_steps(spec, root), options),
+    )
+    loop.run(course, of=len(course.steps))
+    loop.block(course.steps)
     check_unchanged(spec, root, surveyed)
-    return loop
+    return loop, replace(planned, steps=course.steps)
 
 
 def _carried(before: dict[str, StepOutcome], after: dict[str, StepOutcome]) -> dict[str, StepOutcome]:
     """The later outcomes; a step that an earlier attempt of this very run made was run, not cached."""
     made = {name: o for name, o in before.items() if o.action == "run"}
     return {n: made[n] if n in made and made[n].key == o.key and o.action == "cached" else o for n, o in after.items()}
+
+
+def _output(loop: Loop, step: Step, file: str) -> Path | None:
+    """Where a step that came to its end has left a file."""
+    outcome = loop.outcomes.get(step.id)
+    if outcome is None or outcome.action not in ("run", "cached"):
+        return None
+    return loop.artifacts.place(outcome.key) / file
+
+
+def _pin(spec: Spec, root: Path, measured: Pins, *, locked: bool) -> bool:
+    """Write what was measured of fast paths into the lock, as far as it is new; whether one was turned off."""
+    found = news(measured, pins_of(read_lock(root / lock_path(spec.path)) or Lock()))
+    said = [pin for pins in (*found.tunes.values(), *found.answers.values()) for pin in pins.values()]
+    if not said or locked:
+        return False
+    pin_paths(spec, root, found)
+    return any(pin.startswith("off") for pin in said)
 
 
 def _result(outcome: Outcome) -> Event:

@@ -66,8 +66,11 @@ class Loop:
     _started: float = field(default_factory=time.monotonic)
     _verified: set[str] = field(default_factory=set)
 
-    def run(self, steps: tuple[Step, ...]) -> None:
+    def run(self, steps: Iterable[Step], *, of: int = 0) -> None:
         """Run all steps that are not cached. The first failure ends the loop; it is kept in `failure`.
+
+        `steps` may be decided on the way: each is asked for when those before it are done. `of` is about how many.
+        What did not come to run is noted by `block`.
 
         Raises:
             InterruptedRunError: Ctrl-C or SIGTERM; the running step saved its state.
@@ -77,10 +80,9 @@ class Loop:
         previous = {s: signal.signal(s, self._on_signal) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             for position, step in enumerate(steps, 1):
-                self._take(step, position, len(steps))
+                self._take(step, position, max(of, position))
         except (StepError, MemoryLineError) as error:
             self.failure = error
-            self._block(steps)
         except BaseException:
             if self._current:  # let it save what it has
                 self._current.worker.ask_to_stop()
@@ -250,7 +252,8 @@ class Loop:
         if self._current:  # no event from here: a handler may not write to what it may have interrupted
             self._current.worker.ask_to_stop()
 
-    def _block(self, steps: tuple[Step, ...]) -> None:
+    def block(self, steps: Iterable[Step]) -> None:
+        """Note every step that did not come to run."""
         for step in steps:
             if step.id not in self.outcomes:
                 self.outcomes[step.id] = StepOutcome(PlannedStep(step, "upstream"), "", "blocked")

@@ -50,6 +50,11 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class RehearsalSpec:
+    enabled: bool = True  # changes what is tried first, never what is made
+
+
+@dataclass(frozen=True)
 class ModelSpec:
     id: str
     family: str  # qwen3_vl | llama | any model_type that the packages load
@@ -260,6 +265,7 @@ class Spec:
     document: dict[str, Any] = field(default_factory=dict)
     positions: dict[Key, Position] = field(default_factory=dict)
     evidence: str = "full"  # full | digests
+    rehearsal: RehearsalSpec = field(default_factory=RehearsalSpec)
     sweeps: dict[str, SweepSpec] = field(default_factory=dict)  # by tune id; `tunes` holds the tune without its axes
     overrides: tuple[str, ...] = ()  # `key=value` texts of `--set`, in their order
     warnings: tuple[Diagnostic, ...] = ()

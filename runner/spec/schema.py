@@ -59,6 +59,12 @@ LIMITS: dict[str, Rules] = {
     "wall_time": unit("Ends a run cleanly and resumably.", "duration", None, positive=True),
 }
 
+REHEARSAL: dict[str, Rules] = {
+    "enabled": flag(
+        "Try every model in minutes before its hours: longest rows, resuming, every prompt and stage.", True
+    ),
+}
+
 PROOFS = ["estimate", "above_baseline", "half", "target"]
 TARGET_DEFAULTS: dict[str, Rules] = {
     "proof": choice("What must be proven beside meeting the target by estimate.", PROOFS, "above_baseline"),
@@ -162,6 +168,7 @@ CAMPAIGN: dict[str, Rules] = {
     "seed": whole("Every random draw comes from it.", 0, 0, 2**32 - 1),
     "evidence": choice("What the record keeps of samples: full texts, or digests only.", ["full", "digests"], "full"),
     "limits": section("What a run may use.", LIMITS),
+    "rehearsal": section("The trial of every model that comes first in a run.", REHEARSAL),
     "models": table("The models.", MODEL, REQUIRED),
     "datasets": table("The data sets.", DATASET, REQUIRED),
     "defaults": section("What entries of a kind share; an entry's own values win.", DEFAULTS, optional=True),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.canonical import plain
-from runner.engines.protocol import Probe
+from runner.engines.protocol import Engine, Probe
 from runner.errors import StepError
 from runner.files import read_json, write_json
 from runner.samples.sample import Sample
@@ -53,13 +53,29 @@ def prove(
         probe = engine.probe(subject.adapter, chosen, root, out=logits)
         around.close_engine()
         loaded = load_in_a_fresh_process(subject, logits)
-    reasons = faults(probe, subject, loaded)
-    if reasons:
-        raise StepError(
-            f"{subject.name}: the adapter is not alive: {'; '.join(reasons)}",
-            help="this is a defect of lorarun or of a package's version: please report it with `lorarun doctor`",
-        )
+    if reasons := faults(probe, subject, loaded):
+        raise _dead(subject, reasons)
     return {"probe": plain(probe), "trained": subject.trained, "official": loaded}
+
+
+def look(subject: Subject, engine: Engine, samples: Sequence[Sample], root: Path) -> dict[str, Any]:
+    """The part of the proof that needs no other process: what the adapter does to the trainer's own model.
+
+    Raises:
+        StepError: it is not alive, with every reason.
+    """
+    with tempfile.TemporaryDirectory(prefix="lorarun-") as folder:
+        probe = engine.probe(subject.adapter, shortest(samples), root, out=Path(folder) / "logits.safetensors")
+    if reasons := [*faults_of_training(subject.trained), *effects(probe)]:
+        raise _dead(subject, reasons)
+    return {"probe": plain(probe), "trained": subject.trained}
+
+
+def _dead(subject: Subject, reasons: list[str]) -> StepError:
+    return StepError(
+        f"{subject.name}: the adapter is not alive: {'; '.join(reasons)}",
+        help="this is a defect of lorarun or of a package's version: please report it with `lorarun doctor`",
+    )
 
 
 def shortest(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -96,12 +112,7 @@ def load_in_a_fresh_process(subject: Subject, logits: Path) -> dict[str, Any]:
 
 def faults(probe: Probe, subject: Subject, loaded: dict[str, Any]) -> list[str]:
     """Why the adapter is not alive. Pure; empty where it is."""
-    trained = subject.trained
-    found = [f"`{name}` was trainable and should not be" for name in trained["unexpected"][:3]]
-    if trained["unchanged"]:
-        count, first = len(trained["unchanged"]), trained["unchanged"][0]
-        found.append(f"{count} of {trained['modules']} modules did not change from their start, such as `{first}`")
-    found += effects(probe)
+    found = [*faults_of_training(subject.trained), *effects(probe)]
     if "refused" in loaded:
         return [*found, f"the package's own loader refuses it: {loaded['refused']}"]
     if loaded["adapter_digest"] != subject.digest:
@@ -112,6 +123,15 @@ def faults(probe: Probe, subject: Subject, loaded: dict[str, Any]) -> list[str]:
             found.append(f"its logits of {what} are off by {loaded[name]:.2g}, more than {bound:.2g}")
     if not loaded["effect"] > 0:
         found.append("loaded by the package's own loader, it changes no logit")
+    return found
+
+
+def faults_of_training(trained: dict[str, Any]) -> list[str]:
+    """Whether what should be trained was, and nothing else. Pure."""
+    found = [f"`{name}` was trainable and should not be" for name in trained["unexpected"][:3]]
+    if trained["unchanged"]:
+        count, first = len(trained["unchanged"]), trained["unchanged"][0]
+        found.append(f"{count} of {trained['modules']} modules did not change from their start, such as `{first}`")
     return found
 
 

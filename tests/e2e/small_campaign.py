@@ -22,6 +22,7 @@ def small_spec() -> dict[str, Any]:
     """The demo's campaign with few updates and few repeats, judged leniently."""
     spec: dict[str, Any] = yaml.safe_load((ROOT / "specs" / "demo.yaml").read_text(encoding="utf-8"))
     spec["metadata"]["name"] = "small"
+    spec["rehearsal"] = {"enabled": False}  # it has tests of its own
     spec["defaults"]["tune"]["train"] |= {"max_updates": 3, "batch_size": 8, "save_every": 1}
     for evaluation in spec["evaluations"].values():
         evaluation["generate"] |= {"consistency_samples": 3, "consistency_runs": 2, "determinism_samples": 3}

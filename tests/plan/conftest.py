@@ -14,6 +14,7 @@ from runner.spec.model import (
     MetricSpec,
     ModelSpec,
     Position,
+    RehearsalSpec,
     Spec,
     StageSpec,
     TrainSpec,
@@ -44,6 +45,7 @@ def spec() -> Spec:
         metadata=Metadata("small"),
         seed=19,
         limits=Limits(),
+        rehearsal=RehearsalSpec(enabled=False),  # it has tests of its own
         models={"qwen": ModelSpec("qwen", "qwen3_vl", "models/q"), "llama": ModelSpec("llama", "llama", "models/l")},
         datasets={d: dataset(d, image="image" if d != "texts" else "") for d in ("images", "texts", "documents")},
         tunes={

@@ -15,6 +15,7 @@ apiVersion: lorarun/v1
 kind: Campaign
 metadata: {name: mini}
 seed: 19
+rehearsal: {enabled: false}
 models:
   llama: {family: llama, path: data/models/llama_tiny}
 datasets:

@@ -28,6 +28,7 @@ POLICY = [
     model.Metadata,
     model.DependsOn,
     model.Limits,
+    model.RehearsalSpec,
     model.TargetSpec,
     model.GuardSpec,
     model.LimitSpec,

@@ -1,0 +1,56 @@
+"""What `apply --rehearse-only` ends with: what the rehearsals saw, and how long the whole will take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from runner import files
+from runner.cli.plan_text import duration, size
+from runner.plan.rehearsal import REPORT
+from runner.report.hostile import one_line
+from runner.run.campaign import Planned
+from runner.run.outlook import Outlook
+
+ANSWERING = ("generate", "score", "select")
+
+
+def rehearsal_text(planned: Planned, seen: Outlook, *, now: datetime) -> str:
+    """A line for each tuning that was tried, then the time of all that is left to run."""
+    lines: list[str] = []
+    for one in planned.plan.steps:
+        if one.step.kind == "rehearse" and one.action == "cached":
+            report = files.read_json(planned.survey.artifacts.place(one.key) / REPORT)
+            lines += _model(one.step.group, report, planned.survey.artifacts.place(one.key))
+    return "\n".join([*lines, _time(planned, seen, now)])
+
+
+def _model(model: str, report: dict[str, Any], folder: Path) -> Iterable[str]:
+    for name, tune in report["tunes"].items():
+        off = [f"{p['path']} {p['finding']}" for p in tune["paths"] if p["finding"]]
+        paths = f"; off would be: {', '.join(off)}" if off else ""
+        yield (
+            f"rehearsed  {one_line(name)}: {tune['tokens_per_second']:,.0f} tokens/s at rows of "
+            f"{tune['longest_row_tokens']} tokens, {size(tune['peak_memory_bytes'])} at most, resumed to the same "
+            f"adapter, alive{one_line(paths)}"
+        )
+    rate = report["rates"]["generate_tokens_per_second"]
+    if rate:
+        count = sum(p["answered"] for p in report["prompts"].values())
+        longest = max(p["longest_tokens"] for p in report["prompts"].values())
+        speed = f"{count} answers at {rate:,.0f} tokens/s"
+        yield f"rehearsed  {one_line(model)}: {speed}, prompts of up to {longest} tokens"
+
+
+def _time(planned: Planned, seen: Outlook, now: datetime) -> str:
+    kinds = {s.step.id: s.step.kind for s in planned.plan.steps}
+    known = {name: step.duration.seconds for name, step in seen.steps.items() if step.duration.seconds is not None}
+    tuning = sum(seconds for name, seconds in known.items() if kinds[name] == "tune")
+    answering = sum(seconds for name, seconds in known.items() if kinds[name] in ANSWERING)
+    done = (now + timedelta(seconds=seen.seconds)).strftime("%H:%M")
+    if not seen.steps:
+        return "nothing is left to run"
+    least = ", and some steps of unknown time" if seen.untimed else ""
+    return f"tuning about {duration(tuning)}, evaluation about {duration(answering)}{least}; done about {done}"

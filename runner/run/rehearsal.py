@@ -1,0 +1,127 @@
+"""The rehearsals of a run: its steps up to them, what they say of fast paths, and the plan made anew where they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner import files
+from runner.errors import StepError
+from runner.plan.model import Step
+from runner.plan.paths import ON, Pins
+
+KIND = "rehearse"
+SLOW = 1.25  # a fast path may take so many times as long as the plain one before it is turned off,
+MEASURED_SECONDS = 1.0  # where the plain one takes long enough for its time to mean something
+
+Report = Callable[[Step], Path | None]  # a rehearsal's report, None where it did not come to an end
+
+
+class Course:
+    """The steps of a run in their order. After the rehearsals they may be planned anew, once.
+
+    `pin` is given what the rehearsals measured of the fast paths; it says whether one was turned off, and then `replan`
+    gives the steps to go on with.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        report: Report,
+        pin: Callable[[Pins], bool],
+        replan: Callable[[], Sequence[Step]],
+    ) -> None:
+        self.steps = tuple(steps)
+        self._report, self._pin, self._replan = report, pin, replan
+
+    def __iter__(self) -> Iterator[Step]:
+        first = up_to_rehearsals(self.steps)
+        yield from first
+        if self._pin(self.measured()):
+            self.steps = tuple(self._replan())
+            again = up_to_rehearsals(self.steps)
+            yield from (s for s in again if s not in first)
+            self._pin(self.measured())
+            first = (*first, *again)
+        done = {s.id for s in first}
+        yield from (s for s in self.steps if s.id not in done)
+
+    def measured(self) -> Pins:
+        """What the rehearsals say of the fast paths of the tunes and models that stand in their reports."""
+        tunes: dict[str, dict[str, str]] = {}
+        answers: dict[str, dict[str, str]] = {}
+        for step in self.steps:
+            path = self._report(step) if step.kind == KIND else None
+            if path is not None:
+                report = files.read_json(path)
+                tunes |= {name: pins_of(found) for name, found in report["paths"].items()}
+                answers[step.group] = pins_of(report["answer_paths"])
+        return Pins(tunes, answers)
+
+
+def up_to_rehearsals(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The rehearsals and all that they wait for, in the given order."""
+    by_id = {s.id: s for s in steps}
+    wanted: set[str] = set()
+    todo = [s.id for s in steps if s.kind == KIND]
+    while todo:
+        step = by_id[todo.pop()]
+        if step.id not in wanted:
+            wanted.add(step.id)
+            todo += [n.step for n in step.needs] + list(step.after)
+    return tuple(s for s in steps if s.id in wanted)
+
+
+def pins_of(compared: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What comparisons say of each path: on, or off where it differs anywhere or clearly does not pay."""
+    found: dict[str, str] = {}
+    for one in compared:
+        said = _pin(one)
+        if said != ON or one["path"] not in found:
+            found[one["path"]] = said
+    return found
+
+
+def _pin(one: Mapping[str, Any]) -> str:
+    without, taken = one["seconds"]["without"], one["seconds"]["with"]
+    if _differs(one):
+        return f"off: {one['finding']}"
+    if without >= MEASURED_SECONDS and taken > SLOW * without:
+        return f"off: it takes {taken / without:.2f} times as long"
+    return ON
+
+
+def _differs(one: Mapping[str, Any]) -> bool:
+    if "different" in one:
+        return bool(one["different"])
+    return not max(one["loss_difference"], one["gradient_difference"]) <= one["tolerance"]
+
+
+def news(measured: Pins, locked: Pins) -> Pins:
+    """What the lock does not hold yet. What it holds stays, whatever was timed.
+
+    Raises:
+        StepError: the lock holds a path on that computes something else here.
+    """
+    return Pins(
+        _new(measured.tunes, locked.tunes, "tune"),
+        _new(measured.answers, locked.answers, "answers of"),
+    )
+
+
+def _new(
+    measured: Mapping[str, Mapping[str, str]], locked: Mapping[str, Mapping[str, str]], what: str
+) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for name, pins in measured.items():
+        for path, said in pins.items():
+            held = locked.get(name, {}).get(path)
+            if held is None:
+                found.setdefault(name, {})[path] = said
+            elif held.startswith(ON) and said.startswith("off") and "times as long" not in said:
+                raise StepError(
+                    f"{what} {name}: the lock holds the fast path `{path}` on, but here {said.removeprefix('off: ')}",
+                    help=f"take `{path}` out of the lock's pins of `{name}`: the next run decides it anew",
+                )
+    return found
