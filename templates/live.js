@@ -9,6 +9,21 @@ const line = (tag, text, kind) => {
   return element;
 };
 const number = (value, digits) => (typeof value === "number" ? value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: digits }) : "–");
+const progress = (done, total, name) => {
+  const bar = document.createElement("progress");
+  bar.max = total;
+  bar.value = done || 0;
+  bar.setAttribute("aria-label", name);
+  return bar;
+};
+const whole = (steps) => {
+  const place = panel.querySelector(".live-whole");
+  const done = steps.filter((step) => step.state === "done" || step.state === "cached").length;
+  place.hidden = steps.length === 0;
+  place.querySelector("progress").max = steps.length || 1;
+  place.querySelector("progress").value = done;
+  place.querySelector("span").textContent = words.steps.replace("{done}", number(done, 0)).replace("{total}", number(steps.length, 0));
+};
 const show = (state) => {
   const list = panel.querySelector("ol");
   const head = panel.querySelector(".live-head");
@@ -16,16 +31,13 @@ const show = (state) => {
   head.dataset.state = state.state;
   head.textContent = state.campaign ? state.campaign + " · " + (words[state.state] || state.state) : words.idle;
   list.replaceChildren();
+  whole(state.steps || []);
   for (const step of state.steps || []) {
     const item = document.createElement("li");
     item.className = "live-" + step.state;
     item.append(line("span", words[step.state] || step.state, "tag"), line("code", step.id));
     if (step.state === "running" && step.total) {
-      const bar = document.createElement("progress");
-      bar.max = step.total;
-      bar.value = step.done || 0;
-      bar.setAttribute("aria-label", step.id);
-      item.append(bar, line("span", number(step.done, 0) + " / " + number(step.total, 0), "quiet"));
+      item.append(progress(step.done, step.total, step.id), line("span", number(step.done, 0) + " / " + number(step.total, 0), "quiet"));
       const last = state.last || {};
       const parts = [];
       if (typeof last.loss === "number") parts.push(words.loss + " " + number(last.loss, 4));
@@ -33,6 +45,7 @@ const show = (state) => {
       const memory = last.memory_bytes || last.peak_memory_bytes;
       if (typeof memory === "number") parts.push(words.memory + " " + number(memory / 1e9, 2) + (typeof last.memory_limit_bytes === "number" ? " / " + number(last.memory_limit_bytes / 1e9, 2) : "") + " GB");
       item.append(line("span", parts.join(" · "), "quiet"));
+      if (typeof memory === "number" && typeof last.memory_limit_bytes === "number") item.append(progress(memory, last.memory_limit_bytes, words.memory));
     } else if (typeof step.seconds === "number") {
       item.append(line("span", number(step.seconds, 1) + " s", "quiet"));
     }

@@ -39,12 +39,12 @@ class Pace:
 class Board:
     """The list, drawn to the size of the terminal: the running step stays in sight, the rest is counted."""
 
-    def __init__(self, campaign: str = "") -> None:
+    def __init__(self, campaign: str = "", *, seconds: float = 0.0) -> None:
         self.campaign = campaign
         self.steps: dict[str, StepState] = {}
         self.notes: dict[str, str] = {}  # step → what it came to
         self.last: dict[str, Any] = {}  # the running step's last progress event
-        self.began = time.monotonic()
+        self.began = time.monotonic() - seconds  # that the run has taken already
         self._pace = Pace()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:

@@ -22,7 +22,7 @@ def watch(read: Callable[[], Status], *, interval_seconds: float = 1.0) -> None:
     """Show a run until it is no longer running: in place on a terminal, else whenever its steps change."""
     found = read()
     if sys.stdout.isatty():
-        board = Board(found.campaign)
+        board = Board(found.campaign, seconds=max(0.0, time.time() - found.started))
         with Live(board, console=Console(highlight=False), auto_refresh=False, transient=True) as shown:
             while found.state == "running":
                 board.steps, board.last = {step.id: step for step in found.steps}, found.last

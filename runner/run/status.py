@@ -25,6 +25,7 @@ class Status:
     state: str  # running | interrupted | stopped | finished | never
     steps: tuple[StepState, ...] = ()
     updated: float = 0.0  # Unix time of the last event
+    started: float = 0.0  # Unix time of the first
     last: Event = field(default_factory=dict)  # the last progress event of the running step
     result: Event = field(default_factory=dict)
 
@@ -35,6 +36,7 @@ class Status:
             "campaign": self.campaign,
             "state": self.state,
             "updated": self.updated,
+            "started": self.started,
             "steps": [vars(s) for s in self.steps],
             "last": self.last,
             "result": self.result,
@@ -69,7 +71,8 @@ def read_status(root: Path, campaign: str) -> Status:
             steps[event["step"]] = next_state(event, steps.get(event["step"]))
     if state == "running" and not is_held(root):
         state = "interrupted"
-    return Status(campaign, state, tuple(steps.values()), float(events[-1].get("time", 0.0)), last, result)
+    started, updated = (float(events[i].get("time", 0.0)) for i in (0, -1))
+    return Status(campaign, state, tuple(steps.values()), updated, started, last, result)
 
 
 def next_state(event: Event, known: StepState | None) -> StepState:
