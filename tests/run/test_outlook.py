@@ -74,6 +74,14 @@ def test_a_step_takes_what_its_last_run_took(spec, tmp_path):
     assert found.used_bytes > 2000  # the manifests too
 
 
+def test_rows_that_are_not_prepared_yet_are_counted_by_lines(spec, tmp_path):
+    finished(tmp_path, "generate/other/x", 1, measures={"completions": 50})
+    (tmp_path / "data/pairs").mkdir(parents=True)
+    (tmp_path / "data/pairs/test.jsonl").write_bytes(b'{"id": 1}\n\n' * 25)
+    found = look(spec, tmp_path).steps["generate/pairs.test/llama"].duration
+    assert (found.seconds, found.basis) == (5.0, "as fast a row as generate/other/x")
+
+
 def test_what_another_machine_measured_says_nothing(spec, tmp_path):
     finished(tmp_path, "tune/lora", 1)
     assert look(spec, tmp_path, environment={**HERE, "chip": "y"}).steps["tune/lora"].duration.seconds is None
