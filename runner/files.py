@@ -16,7 +16,7 @@ import re
 import secrets
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,13 +39,13 @@ def _unobserved(operation: str, path: Path, detail: bytes | Path | None) -> None
 observe: Observer = _unobserved
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` durably under `path`, replacing what is there.
+def write_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Write `data`, whole or piece by piece, durably under `path`, replacing what is there.
 
     Raises:
         ResourceError: the disk is full; no partial file is left under any final name.
     """
-    _write(path, data, _rename)
+    _write(path, (data,) if isinstance(data, bytes) else data, _rename)
 
 
 def add_bytes(path: Path, data: bytes) -> None:
@@ -55,7 +55,7 @@ def add_bytes(path: Path, data: bytes) -> None:
         FileExistsError: something is there; it is left as it is.
         ResourceError: the disk is full; no partial file is left under any final name.
     """
-    _write(path, data, _link)
+    _write(path, (data,), _link)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -156,13 +156,13 @@ def fsync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _write(path: Path, data: bytes, commit: Callable[[Path, Path], None]) -> None:
+def _write(path: Path, blocks: Iterable[bytes], commit: Callable[[Path, Path], None]) -> None:
     # Its own short name: the final one may be 255 bytes long already.
     temporary = path.with_name(f".{secrets.token_hex(12)}.tmp")
     with _space_for(path):
         make_folder(path.parent)
         try:
-            _write_new(temporary, data)
+            _write_new(temporary, blocks)
             commit(temporary, path)
         except (Exception, KeyboardInterrupt):
             # What a killed process leaves has a name that readers pass over.
@@ -172,14 +172,15 @@ def _write(path: Path, data: bytes, commit: Callable[[Path, Path], None]) -> Non
         fsync_folder(path.parent)
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _write_new(path: Path, blocks: Iterable[bytes]) -> None:
     observe("create", path, None)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
     try:
-        left = memoryview(data)
-        while left:
-            observe("write", path, bytes(left[:BLOCK_BYTES]))
-            left = left[os.write(descriptor, left[:BLOCK_BYTES]) :]
+        for block in blocks:
+            left = memoryview(block)
+            while left:
+                observe("write", path, bytes(left[:BLOCK_BYTES]))
+                left = left[os.write(descriptor, left[:BLOCK_BYTES]) :]
         observe("fsync", path, None)
         fsync(descriptor)
     finally:

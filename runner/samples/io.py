@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,42 +13,54 @@ from runner.canonical import plain
 from runner.errors import IntegrityError
 from runner.samples.sample import Completion, Fact, ImageRef, Sample
 
-MAX_BYTES = 8 * 2**30
+MAX_BYTES = 8 * 2**30  # of one of these files, for those that read it whole
+MAX_LINE_BYTES = 256 * 2**20
 Value = TypeVar("Value")
 
 
-def _write(path: Path, rows: Sequence[Sample] | Sequence[Completion]) -> None:
+def _write(path: Path, rows: Iterable[Sample] | Iterable[Completion]) -> None:
     lines = (
         json.dumps(plain(row), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         for row in rows
     )
-    files.write_text(path, "".join(line + "\n" for line in lines))
+    files.write_bytes(path, _blocks(lines))
 
 
-def write_samples(path: Path, samples: Sequence[Sample]) -> None:
+def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
+    """UTF-8 lines, about a block of writing at a time, so that they never lie in memory all at once."""
+    block = bytearray()
+    for line in lines:
+        block += line.encode() + b"\n"
+        if len(block) >= files.BLOCK_BYTES:
+            yield bytes(block)
+            block.clear()
+    yield bytes(block)
+
+
+def write_samples(path: Path, samples: Iterable[Sample]) -> None:
     """Write samples; equal samples make equal bytes."""
     _write(path, samples)
 
 
-def write_completions(path: Path, completions: Sequence[Completion]) -> None:
+def write_completions(path: Path, completions: Iterable[Completion]) -> None:
     """Write completions; equal completions make equal bytes."""
     _write(path, completions)
 
 
-def _read(path: Path) -> list[tuple[int, dict[str, Any]]]:
-    rows = []
-    # Not splitlines(): it also cuts at U+2028 and its like, which JSON strings may hold.
-    for number, line in enumerate(files.read_text(path, max_bytes=MAX_BYTES).split("\n"), 1):
-        if not line:
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise IntegrityError(f"{path}:{number}: not valid JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise IntegrityError(f"{path}:{number}: not a JSON object")
-        rows.append((number, row))
-    return rows
+def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) of a file, one line in memory at a time."""
+    with files.open_regular(path) as f:
+        # A file's own lines end at a line feed alone; JSON strings may hold U+2028 and its like.
+        for number, line in enumerate(iter(lambda: f.readline(MAX_LINE_BYTES), b""), 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line.decode())
+            except (ValueError, RecursionError) as error:
+                raise IntegrityError(f"{path}:{number}: not valid JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise IntegrityError(f"{path}:{number}: not a JSON object")
+            yield number, row
 
 
 def sample_from(row: dict[str, Any]) -> Sample:

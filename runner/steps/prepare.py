@@ -27,9 +27,9 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     dataset = DatasetSpec(id=request.id.split("/", 1)[1], path=folder, **params)
     prepared = prepare(dataset, request.root)
     for split, samples in prepared.samples.items():
-        kept = [_keep(s, columns) for s in samples]
-        write_samples(request.out / f"{split}.jsonl", kept)
-        write_samples(request.out / f"{split}.inputs.jsonl", [_input(s) for s in kept])
+        # One after the other: a second copy of a million rows would not fit beside the first.
+        write_samples(request.out / f"{split}.jsonl", (_keep(s, columns) for s in samples))
+        write_samples(request.out / f"{split}.inputs.jsonl", (_input(_keep(s, columns)) for s in samples))
         if split != TRAIN:
             write_json(request.out / f"{split}.texts.json", {s.id: input_text(s) for s in samples})
     known = prepared.samples.get(TRAIN) or next(iter(prepared.samples.values()))

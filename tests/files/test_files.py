@@ -163,3 +163,20 @@ def test_a_full_disk_is_a_resource_error(tmp_path, monkeypatch):
         files.write_text(tmp_path / "f", "x")
     assert "free some disk space" in caught.value.help
     assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_are_written_one_after_the_other(tmp_path):
+    files.write_bytes(tmp_path / "f", (b"x" * size for size in (0, 3, 2 * files.BLOCK_BYTES + 1)))
+    assert (tmp_path / "f").read_bytes() == b"x" * (2 * files.BLOCK_BYTES + 4)
+
+
+def test_pieces_that_cannot_be_made_leave_what_was_there(tmp_path):
+    def pieces():
+        yield b"a"
+        raise ValueError("no more")
+
+    files.write_text(tmp_path / "f", "old")
+    with pytest.raises(ValueError, match="no more"):
+        files.write_bytes(tmp_path / "f", pieces())
+    assert (tmp_path / "f").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["f"]

@@ -75,3 +75,9 @@ def test_a_changed_sample_is_named(tmp_path, change):
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}) + "\n")
     with pytest.raises(IntegrityError, match=r"s\.jsonl:1: not a row"):
         read_samples(path)
+
+
+def test_many_long_rows_come_back_whole(tmp_path):
+    rows = tuple(Completion(str(n), "가" * 200_000, n) for n in range(8))
+    write_completions(tmp_path / "c.jsonl", iter(rows))
+    assert read_completions(tmp_path / "c.jsonl") == rows
