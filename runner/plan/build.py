@@ -73,9 +73,10 @@ class _Builder:
 
     def prepare(self, dataset: str) -> Step:
         """The step that reads and checks a data set."""
-        return self.add(
+        name = f"prepare/{dataset}"
+        return self.steps.get(name) or self.add(
             Step(
-                id=f"prepare/{dataset}",
+                id=name,
                 kind="prepare",
                 params=prepare_params(self.spec, self.spec.datasets[dataset]),
                 sources=(Source("dataset", "dataset", dataset),),
