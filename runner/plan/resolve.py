@@ -33,6 +33,7 @@ class Known:
     force: frozenset[str] = frozenset()  # step ids to run whatever is cached
     keep_environment: bool = False  # take outputs that differ in the environment alone
     broken: Mapping[str, str] = field(default_factory=dict)  # key → what is wrong with its outputs
+    unfinished: Mapping[str, bool] = field(default_factory=dict)  # key of a step that was begun → has it a checkpoint
     outputs: dict[tuple[str, str], str] = field(default_factory=dict)  # filled while planning
 
     def remember(self, step_id: str, finished: Finished) -> None:
@@ -63,7 +64,15 @@ def decide(step: Step, known: Known, spec: Spec) -> tuple[PlannedStep, Component
     if last and known.keep_environment and {r.code for r in reasons} == {"environment"}:
         known.remember(step.id, last)
         return PlannedStep(step, "cached", last.key, reasons), parts
-    return PlannedStep(step, "run", parts.key, reasons), parts
+    return PlannedStep(step, "run", parts.key, _with_begun(reasons, known.unfinished.get(parts.key))), parts
+
+
+def _with_begun(reasons: tuple[Reason, ...], has_checkpoint: bool | None) -> tuple[Reason, ...]:
+    """The reasons of a step, and that an earlier run of this very step did not come to its end."""
+    if has_checkpoint is None:
+        return reasons
+    text = "it was interrupted and goes on from its checkpoint" if has_checkpoint else "it was begun and did not end"
+    return (*(r for r in reasons if r.code != "first"), Reason("incomplete", text))
 
 
 def make_plan(spec: Spec, steps: Sequence[Step], known: Known) -> Plan:

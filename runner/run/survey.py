@@ -72,6 +72,7 @@ def survey(spec: Spec, root: Path, *, force: frozenset[str] = frozenset(), keep_
         force=force,
         keep_environment=keep_environment,
         broken=artifacts.broken,
+        unfinished=artifacts.unfinished(),
     )
     return Survey(artifacts, known, places, commits, tuple(absent))
 

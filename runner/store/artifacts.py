@@ -109,6 +109,13 @@ class Artifacts:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def unfinished(self) -> dict[str, bool]:
+        """Keys of steps that were begun and did not end, and whether they left a checkpoint."""
+        begun = self.folder / WORK
+        if not begun.is_dir() or begun.is_symlink():
+            return {}
+        return {p.name: any((p / "checkpoint").glob("*")) for p in begun.iterdir() if KEY.fullmatch(p.name)}
+
     def fresh_output(self, key: str) -> Path:
         """An empty output folder for a step that starts."""
         out = self.work(key) / "out"

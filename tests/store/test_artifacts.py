@@ -143,3 +143,13 @@ def test_a_damaged_step_that_is_set_aside_is_kept_and_not_found_any_more(artifac
     assert Artifacts(tmp_path).manifests() == {}
     made(artifacts, text="again")
     assert (artifacts.place(KEY) / "a.txt").read_text() == "again"
+
+
+def test_a_step_that_was_begun_is_known_with_its_checkpoint_until_it_ends(artifacts: Artifacts) -> None:
+    artifacts.fresh_output(KEY)
+    assert artifacts.unfinished() == {KEY: False}
+    (artifacts.work(KEY) / "checkpoint").mkdir()
+    (artifacts.work(KEY) / "checkpoint" / "checkpoint.json").write_text("{}")
+    assert artifacts.unfinished() == {KEY: True}
+    made(artifacts)
+    assert artifacts.unfinished() == {}
