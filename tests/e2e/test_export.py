@@ -16,16 +16,21 @@ def test_adapters_come_out_with_cards_that_the_hub_reads(finished: Path) -> None
     done = lorarun(finished, "export", "adapters", "out/모델")
     assert done.returncode == 0, done.stderr
     [record] = [json.loads(p.read_text()) for p in (finished / "ssot" / "records").glob("*.json")]
-    for tune in ("qwen-lora", "llama-lora", "chain-lora"):
+    judged_by = {
+        "qwen-lora": ("tickets", "image_analysis"),
+        "llama-lora": ("reports", "summary"),
+        "chain-lora": ("documents", "chain"),
+    }
+    for tune, (dataset, evaluation) in judged_by.items():
         folder = finished / "out" / "모델" / tune
         assert {p.name for p in folder.iterdir()} == {"README.md", "adapter_config.json", "adapters.safetensors"}
         made = next((finished / "artifacts" / "tune" / tune).glob("*/adapters.safetensors"))
         assert (folder / "adapters.safetensors").read_bytes() == made.read_bytes()
         card = ModelCard.load(folder / "README.md")
         results = {(r.dataset_name, r.metric_type): r.metric_value for r in card.data.eval_results}
-        assert results["documents", "fact_recall"] == record["measures"]["chain.fact_recall"]["after"]["value"]
+        assert results[dataset, "fact_recall"] == record["measures"][f"{evaluation}.fact_recall"]["after"]["value"]
         assert record["verdict"]["status"] in card.text
-        assert record["data"]["documents"]["splits"]["test"]["digest"] in card.text
+        assert record["data"][dataset]["splits"]["test"]["digest"] in card.text
     assert lorarun(finished, "export", "adapters", "out/모델").returncode == 3
 
 
