@@ -7,13 +7,15 @@ from pathlib import Path
 import click
 
 from runner.cli.project import find_root
-from runner.errors import UsageError
+from runner.errors import ExitCode, UsageError
+from runner.files import write_text
 from runner.report.hostile import one_line
 from runner.scaffold.data_import import Imported, ImportOptions, import_data
 from runner.scaffold.grouping import Shares
 from runner.scaffold.import_words import columns_told, counts_told, preview_told, snippet
 from runner.scaffold.sources import Reading
 from runner.spec.diagnostics import render
+from runner.spec.load import load_spec
 
 
 @click.group()
@@ -79,6 +81,38 @@ def import_(
         keep_originals=not no_originals,
     )
     _tell(import_data(sources, out, options), sources)
+
+
+@data.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.argument("dataset")
+@click.option("--split", default="train", show_default=True)
+@click.option("--rows", type=click.IntRange(1, 200), default=8, show_default=True, help="So many, evenly spread.")
+@click.option("--model", default="", metavar="ID", help="To read with; by default the one that is tuned on it.")
+@click.option("--out", type=click.Path(path_type=Path), help="The page; by default below artifacts/.")
+@click.option("--open", "opened", is_flag=True, help="Open it in the browser.")
+def show(spec: Path, dataset: str, split: str, rows: int, model: str, out: Path | None, opened: bool) -> int:
+    """Write a page of samples of DATASET as a model of SPEC will see them.
+
+    Each row's prompt after the chat template, token by token, what is supervised, and its pictures after the model's
+    own preprocessing. Only tokenizer and processor are loaded. The page needs no network.
+
+    \b
+      lorarun data show specs/demo.yaml tickets --open
+    """
+    from runner.report.samples_page import samples_page
+    from runner.run.showing import shown
+
+    root = find_root(spec)
+    loaded = load_spec(spec, root)
+    path = out or root / "artifacts" / loaded.metadata.name / f"{dataset}.{split}.html"
+    with shown(loaded, root, dataset, split=split, count=rows, model=model) as found:
+        write_text(path, samples_page(found, root, language=loaded.metadata.language))
+        click.echo(f"{len(found.rows)} of {found.of:,} rows, as {one_line(found.model)} reads them", err=True)
+    click.echo(one_line(path))
+    if opened:
+        click.launch(path.resolve().as_uri())
+    return int(ExitCode.SUCCESS)
 
 
 def _tell(made: Imported, sources: tuple[str, ...]) -> None:

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import numpy as np
 from mlx import nn
 
 from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
 from runner.engines.rows import Prompt
+from runner.engines.showing import Pixels, scaled
 from runner.samples.sample import ImageRef
 
 
@@ -43,6 +45,19 @@ class PlainReader:
         """What the processor made of the prompt's images."""
         made = self._processed(prompt.extra)
         return {name: value for name, value in made.items() if name not in {"input_ids", "attention_mask"}}
+
+    def image_token_id(self) -> int | None:
+        """See `ImageReader`."""
+        found = self._config.get("image_token_index", self._config.get("image_token_id"))
+        return found if isinstance(found, int) else None
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """See `ImageReader`: of families that make one picture of channels first."""
+        pixels = self._processed(prompt.extra).get("pixel_values")
+        settings = getattr(self._processor, "image_processor", None)
+        if pixels is None or pixels.ndim != 4 or pixels.shape[1] != 3 or not hasattr(settings, "image_mean"):
+            return []
+        return [scaled(image, settings) for image in np.array(pixels, dtype=np.float32)]
 
     def _processed(self, shown: Shown) -> dict[str, Any]:
         images = [api.open_image(path) for path in shown.paths]

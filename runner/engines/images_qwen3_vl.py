@@ -14,6 +14,7 @@ from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
 from runner.engines.decoding import MAX_BATCH
 from runner.engines.rows import Prompt
+from runner.engines.showing import Pixels, unpatched
 from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import Features, FeatureStore, Grid
 from runner.engines.walk_qwen3_vl import positions
@@ -77,6 +78,15 @@ class QwenReader:
             return {}
         patches = mx.concatenate([patches for patches, _ in seen])
         return {"pixel_values": patches, "image_grid_thw": mx.array([grid for _, grid in seen])}
+
+    def image_token_id(self) -> int | None:
+        """See `ImageReader`."""
+        return self.image_token
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """See `ImageReader`."""
+        made = (api.pixels(self._processor, api.open_image(self._paths[digest])) for digest in prompt.images)
+        return [unpatched(np.array(patches), grid, self._processor.image_processor) for patches, grid in made]
 
     def _grid(self, digest: str) -> Grid:
         if digest not in self._grids:

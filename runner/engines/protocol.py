@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from runner.samples.lengths import RowLength
 from runner.samples.sample import Completion, Sample
+from runner.samples.shown import ShownRow
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 Event = dict[str, Any]
@@ -229,4 +230,11 @@ class Reader(Protocol):
         Raises:
             InvalidError: a sample cannot be read.
             InterruptedRunError: `should_stop` said so.
+        """
+
+    def show(self, samples: Sequence[Sample], root: Path, out: Path, *, mask_prompt: bool) -> tuple[ShownRow, ...]:
+        """Rows for people, their pictures after preprocessing as PNG files in `out`.
+
+        Raises:
+            InvalidError: a sample cannot be read.
         """

@@ -12,9 +12,11 @@ from runner.engines import mlx_lm_api
 from runner.engines.chat import Message, answer_after, end_of_turn, free_from, messages_of
 from runner.engines.protocol import OnEvent, ShouldStop
 from runner.engines.rows import Prompt, make_row
+from runner.engines.showing import Pixels, show_row
 from runner.errors import InterruptedRunError
 from runner.samples.lengths import RowLength
 from runner.samples.sample import ImageRef, Sample
+from runner.samples.shown import ShownRow
 
 TOLD_EVERY = 64  # rows
 
@@ -27,6 +29,15 @@ class Reading(Protocol):
 
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
         """The tokens of the sample's reference, with the end token."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of some tokens, special ones too."""
+
+    def image_token(self) -> int | None:
+        """The token that stands for a part of a picture."""
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """A prompt's pictures as the model gets them; none where that cannot be drawn."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +66,30 @@ class TextReading:
                 return answer
         return [*self.tokenizer.encode(sample.reference, add_special_tokens=False), end]
 
+    def decode(self, tokens: Sequence[int]) -> str:
+        """See `Reading`."""
+        return str(self.tokenizer.decode(list(tokens)))
+
+    def image_token(self) -> int | None:
+        """See `Reading`."""
+        return None
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """See `Reading`."""
+        return []
+
 
 class ImageReader(Protocol):
     """A family's processor: conversations with images as tokens."""
 
     def prompt(self, messages: list[Message], images: Sequence[ImageRef], root: Path, *, ask: bool) -> Prompt:
         """The tokens of a conversation; `ask` ends it where the assistant speaks."""
+
+    def image_token_id(self) -> int | None:
+        """The token that stands for a part of a picture."""
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """The pictures of a prompt that this reader made, as the model gets them."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +116,18 @@ class ImageReading:
         end = end_of_turn(self.tokenizer.eos_token_id, self.end_tokens)
         return [*self.tokenizer.encode(sample.reference, add_special_tokens=False), end]
 
+    def decode(self, tokens: Sequence[int]) -> str:
+        """See `Reading`."""
+        return str(self.tokenizer.decode(list(tokens)))
+
+    def image_token(self) -> int | None:
+        """See `Reading`."""
+        return self.reader().image_token_id()
+
+    def preprocessed(self, prompt: Prompt) -> list[Pixels]:
+        """See `Reading`."""
+        return self.reader().preprocessed(prompt)
+
 
 class Counter:
     """Counts the tokens of samples with a reading of its own; no weights are loaded. Implements `Reader`."""
@@ -108,6 +149,11 @@ class Counter:
             if number % TOLD_EVERY == 0 or number == len(samples):
                 on_event({"event": "counted", "done": number, "total": len(samples)})
         return tuple(counted)
+
+    def show(self, samples: Sequence[Sample], root: Path, out: Path, *, mask_prompt: bool) -> tuple[ShownRow, ...]:
+        """See `Reader.show`."""
+        numbered = enumerate(samples)
+        return tuple(show_row(self._reading, s, root, out, number=n, mask_prompt=mask_prompt) for n, s in numbered)
 
 
 def text_reader(checkpoint: Path) -> Counter:

@@ -139,7 +139,7 @@ def try_input(
     adapters = {s.adapter: run.adapter(s.adapter) for s in stages if s.adapter}
     checkpoints = {s.model: run.checkpoint(s.model) for s in stages}
     answered: list[Answered] = []
-    with busy_folder(run.root) as folder, watched_worker(run) as watched:
+    with busy_folder(run.root) as folder, watched_worker(run.root, run.spec.limits.memory_bytes) as watched:
         write_samples(folder / "inputs.jsonl", [sample])
         for position, stage in enumerate(stages):
             for arm in arms:
@@ -205,11 +205,10 @@ def busy_folder(root: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def watched_worker(run: FinishedRun) -> Iterator[Watched]:
-    """A worker under the campaign's memory limit."""
+def watched_worker(root: Path, limit: int | None) -> Iterator[Watched]:
+    """A worker under a memory limit."""
     environment = {**child_environment(find()), "PYTHONPATH": import_path()}
-    log = run.root / BUSY_FOLDER / "worker.log"
-    limit = run.spec.limits.memory_bytes
+    log = root / BUSY_FOLDER / "worker.log"
     watched = Watched(Worker(environment=environment, log=log, limit_bytes=limit), limit)
     try:
         yield watched

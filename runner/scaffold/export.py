@@ -118,7 +118,8 @@ def _fused(run: FinishedRun, tune: str, adapter: Path, place: Path, *, dequantiz
         InvalidError: it answers otherwise than the adapter by more than `TOLERANCE` of the tuning's effect.
     """
     model = run.spec.models[run.spec.tunes[tune].model]
-    with busy_folder(run.root) as busy, watched_worker(run) as watched:
+    limit = run.spec.limits.memory_bytes
+    with busy_folder(run.root) as busy, watched_worker(run.root, limit) as watched:
         write_samples(busy / "samples.jsonl", _samples(run, tune))
         inputs = {
             "model": run.checkpoint(model.id),

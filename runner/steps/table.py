@@ -16,6 +16,7 @@ STEPS = {
     "baselines": "runner.steps.baselines",
     "select": "runner.steps.select",
     "fuse": "runner.steps.fuse",
+    "show": "runner.steps.show",
 }
 
 
