@@ -10,6 +10,8 @@ from functools import lru_cache
 
 import mlx.core as mx
 
+from runner.engines.exponential import weighted
+
 PIECE = 96  # queries of one piece: small enough to skip much, large enough for the matrix product
 
 
@@ -23,17 +25,26 @@ def causal_attention(queries: mx.array, keys: mx.array, values: mx.array, *, sca
     key_heads, length = keys.shape[1], keys.shape[2]
     group = heads // key_heads
     folded = (queries * scale).reshape(rows, key_heads, group, count, size)
+    ends = [*range(PIECE, count, PIECE), count]
+    seen = [length - count + end for end in ends]
     outputs = []
-    for start in range(0, count, PIECE):
-        end = min(count, start + PIECE)
-        seen = length - count + end
-        q = folded[..., start:end, :].reshape(rows, key_heads, group * (end - start), size)
-        scores = q @ keys[:, :, :seen].swapaxes(-1, -2)
-        weights = mx.softmax(scores + _mask(end - start, seen, group, scores.dtype), axis=-1, precise=True)
-        piece = weights @ values[:, :, :seen]
-        outputs.append(piece.reshape(rows, key_heads, group, end - start, size))
+    for q, k, v in zip(mx.split(folded, ends[:-1], axis=3), _growing(keys, seen), _growing(values, seen), strict=True):
+        own, before = q.shape[3], k.shape[2]
+        scores = q.reshape(rows, key_heads, group * own, size) @ k.swapaxes(-1, -2)
+        piece = weighted(scores + _mask(own, before, group, scores.dtype), v)
+        outputs.append(piece.reshape(rows, key_heads, group, own, size))
     whole = outputs[0] if len(outputs) == 1 else mx.concatenate(outputs, axis=3)
     return whole.reshape(rows, heads, count, size)
+
+
+def _growing(x: mx.array, ends: list[int]) -> list[mx.array]:
+    """Beginnings of keys or values [rows, heads, n, size], the last of them whole.
+
+    Put together from pieces: the gradient of a concatenation is views, that of a slice is an array of zeros, added.
+    """
+    pieces = mx.split(x, ends[:-1], axis=2)
+    grown = [mx.concatenate(pieces[: i + 1], axis=2) if i else pieces[0] for i in range(len(ends) - 1)]
+    return [*grown, x]
 
 
 @lru_cache(maxsize=256)

@@ -32,7 +32,7 @@ from runner.machine.environment import environment_class
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 
-VERSION = 1  # of how features are computed
+VERSION = 2  # of how features are computed
 
 
 class ImageEngine(MlxEngine):

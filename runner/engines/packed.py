@@ -7,8 +7,9 @@ The same sums as the plain path, in another grouping. Which architectures can be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Protocol
 
 import mlx.core as mx
@@ -17,6 +18,7 @@ from mlx import nn
 
 from runner.engines.attention import causal_attention
 from runner.engines.backend import on_cpu
+from runner.engines.exponential import swiglu
 from runner.engines.head import cross_entropy_sum
 from runner.engines.remat import recomputed
 from runner.engines.rows import Row
@@ -187,23 +189,21 @@ def attend(
     """Causal attention inside each row, which sees the shared prefix too. All are [tokens, heads, head size]; with
     `tails`, queries are those of the tails only. Returns [queries, heads * head size]."""
     prefix, outputs, before = layout.prefix, [], None
-    start, first = 0, 0
     # the prefix is a row of its own, whose keys and values come before every other row's
-    for group in (*([Group(1, prefix, 0)] if prefix else []), *layout.groups):
-        count = group.rows
-        width = group.tail if tails else group.length
+    groups = (*([Group(1, prefix, 0)] if prefix else []), *layout.groups)
+    widths = [group.tail if tails else group.length for group in groups]
+    asking = _rows(queries, groups, widths)
+    seen = [_rows(x, groups, [group.length for group in groups]) for x in (keys, values)]
+    for group, width, q, k, v in zip(groups, widths, asking, *seen, strict=True):
         offset = 0 if before is None else prefix
-        k, v = _rows(keys, start, count, group.length), _rows(values, start, count, group.length)
-        k = rotate(k, offset) if rotate else k
-        whole = (k, v) if before is None else tuple(_after(b, x) for b, x in zip(before, (k, v), strict=True))
+        own = (rotate(k, offset) if rotate else k, v)
+        whole = own if before is None else tuple(_after(b, x) for b, x in zip(before, own, strict=True))
         if width:
-            q = _rows(queries, first, count, width)
-            q = rotate(q, offset + group.length - width) if rotate else q
-            o = _causal(q, *whole, scale=scale)
-            outputs.append(o.transpose(0, 2, 1, 3).reshape(count * width, -1))
+            turned_q = rotate(q, offset + group.length - width) if rotate else q
+            o = _causal(turned_q, *whole, scale=scale)
+            outputs.append(o.transpose(0, 2, 1, 3).reshape(group.rows * width, -1))
         if prefix and before is None:
-            before = (k, v)
-        start, first = start + count * group.length, first + count * width
+            before = own
     return outputs[0] if len(outputs) == 1 else mx.concatenate(outputs, axis=0)
 
 
@@ -226,10 +226,14 @@ def turned(x: mx.array, cosine: mx.array, sine: mx.array) -> mx.array:
     return mx.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)
 
 
-def _rows(x: mx.array, start: int, count: int, length: int) -> mx.array:
-    """[tokens, heads, size] → [rows, heads, length, size] of one group."""
-    part = x if count * length == x.shape[0] else x[start : start + count * length]
-    return part.reshape(count, length, *x.shape[1:]).transpose(0, 2, 1, 3)
+def _rows(x: mx.array, groups: Sequence[Group], widths: Sequence[int]) -> list[mx.array]:
+    """[tokens, heads, size] → each group's [rows, heads, width, size]. Split, for its gradient is a concatenation."""
+    ends = list(accumulate(group.rows * width for group, width in zip(groups, widths, strict=True)))
+    parts = mx.split(x, ends[:-1]) if len(ends) > 1 else [x]
+    return [
+        part.reshape(group.rows, width, *x.shape[1:]).transpose(0, 2, 1, 3)
+        for part, group, width in zip(parts, groups, widths, strict=True)
+    ]
 
 
 def run_blocks(
@@ -271,4 +275,8 @@ def walk_block(
     if last:
         mixed, hidden = mixed[labels], hidden[tail[labels]]
     hidden = hidden + layer.self_attn.o_proj(mixed)
-    return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
+    return hidden + _mlp(layer.mlp, layer.post_attention_layernorm(hidden))
+
+
+def _mlp(mlp: nn.Module, x: mx.array) -> mx.array:
+    return mlp.down_proj(swiglu(mlp.gate_proj(x), mlp.up_proj(x)))

@@ -12,6 +12,7 @@ import mlx.core as mx
 from mlx import nn
 
 from runner.engines.backend import on_cpu
+from runner.engines.exponential import gelu_tanh, is_slow, weighted
 from runner.engines.vision import Features, Grid
 
 
@@ -43,7 +44,7 @@ class Tower:
         levels: dict[int, mx.array] = {}
         for i, block in enumerate(tower.blocks):
             hidden = hidden + _attention(block.attn, block.norm1(hidden), places)
-            hidden = hidden + block.mlp(block.norm2(hidden))
+            hidden = hidden + _mlp(block.mlp, block.norm2(hidden))
             if i in tower.deepstack_visual_indexes:
                 number = tower.deepstack_visual_indexes.index(i)
                 levels[number] = tower.deepstack_merger_list[number](hidden)
@@ -72,6 +73,12 @@ def can_walk_tower(tower: nn.Module) -> bool:
     return isinstance(tower.patch_embed.proj, nn.Conv3d)
 
 
+def _mlp(mlp: nn.Module, x: mx.array) -> mx.array:
+    if not is_slow(x.dtype) or getattr(mlp.act_fn, "_approx", "") not in ("tanh", "precise"):
+        return mlp(x)
+    return mlp.linear_fc2(gelu_tanh(mlp.linear_fc1(x)))
+
+
 def _attention(attention: nn.Module, x: mx.array, places: _Places) -> mx.array:
     heads = attention.num_heads
     mixed = attention.qkv(x).reshape(x.shape[0], 3, heads, -1)
@@ -79,8 +86,7 @@ def _attention(attention: nn.Module, x: mx.array, places: _Places) -> mx.array:
     q, k = (_turned(part, places) for part in (q, k))
     q, k, v = (part.transpose(1, 0, 2)[None] for part in (q, k, v))
     if on_cpu():
-        weights = mx.softmax((q * attention.scale) @ k.swapaxes(-1, -2), axis=-1, precise=True)
-        out = weights @ v
+        out = weighted((q * attention.scale) @ k.swapaxes(-1, -2), v)
     else:
         out = mx.fast.scaled_dot_product_attention(q, k, v, scale=attention.scale)
     return attention.proj(out[0].transpose(1, 0, 2).reshape(x.shape[0], -1))

@@ -17,8 +17,8 @@ from runner.spec.model import Key, Position
 IMPLEMENTATION = {
     "prepare": 2,
     "lengths": 1,
-    "tune": 1,
-    "generate": 1,
+    "tune": 2,
+    "generate": 2,
     "score": 1,
     "baselines": 1,
     "select": 1,

@@ -29,7 +29,7 @@ from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
 
 CACHE = "artifacts/.forecasts.json"
-VERSION = 1  # of the way forecasts are made
+VERSION = 2  # of the way forecasts are made
 
 
 def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
