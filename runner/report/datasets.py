@@ -34,6 +34,42 @@ class DataSplit:
     digest: str
 
 
+@dataclass(frozen=True)
+class TokenLengths:
+    """How long a tuning's rows are in tokens: median and greatest."""
+
+    tune: str
+    split: str
+    rows: float | None
+    row: tuple[float | None, float | None]
+    answer: tuple[float | None, float | None]
+    prompts_cut: float | None  # rows whose prompt was shortened to fit
+
+
+def lengths(data: Row) -> tuple[TokenLengths, ...]:
+    """The rows of every tuning as its tokenizer counts them, as far as they were counted."""
+    found = [
+        _lengths(tune, split, mapping(about))
+        for entry in data.values()
+        for tune, own in mapping(_report(entry).get("lengths")).items()
+        for split, about in mapping(own).items()
+        if mapping(mapping(about).get("row_tokens"))
+    ]
+    return tuple(found)
+
+
+def _lengths(tune: str, split: str, about: Row) -> TokenLengths:
+    row, answer = (mapping(about.get(f"{of}_tokens")) for of in ("row", "answer"))
+    return TokenLengths(
+        tune=tune,
+        split=split,
+        rows=figure(about.get("rows")),
+        row=(figure(row.get("p50")), figure(row.get("most"))),
+        answer=(figure(answer.get("p50")), figure(answer.get("most"))),
+        prompts_cut=figure(about.get("prompts_cut")),
+    )
+
+
 def splits(data: Row) -> tuple[DataSplit, ...]:
     """All splits, in the order that they are used in."""
     rank = {"train": 0, "valid": 1, "test": 2}

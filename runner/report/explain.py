@@ -88,6 +88,22 @@ def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Rul
     return tuple(found.values())
 
 
+def other_baselines(record: Record, targets: Sequence[Check]) -> tuple[Rules, ...]:
+    """The same for every metric that is no target and whose baselines the record holds."""
+    found: list[Rules] = []
+    aimed = {check.metric for check in targets}
+    for metric, about in sorted(record.measures.items()):
+        info = METRICS.get(metric.partition(".")[2].partition("(")[0])
+        values = {name: _value(value) for name, value in mapping(mapping(about).get("baselines")).items()}
+        known = [(name, score) for name, score in values.items() if score is not None]
+        if metric in aimed or info is None or not known:
+            continue
+        before, after = (_value(mapping(about).get(arm)) for arm in ("before", "after"))
+        direction = "lower" if info.direction == "lower" else "higher"
+        found.append(_rules(Check("", "", "", "", "", "", "", metric, direction, before, after), known))
+    return tuple(found)
+
+
 def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Rules:
     sign = -1.0 if check.direction == "lower" else 1.0
     after = check.after

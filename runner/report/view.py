@@ -17,7 +17,7 @@ from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
 from runner.report import chain, datasets, explain, ledger, reading, rehearsal, runs, sweep, training
 from runner.report.chain import Attribution
-from runner.report.datasets import DataFinding, DataSplit
+from runner.report.datasets import DataFinding, DataSplit, TokenLengths
 from runner.report.explain import Rules
 from runner.report.ledger import Ledger
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
@@ -69,10 +69,12 @@ class View:
     shares: tuple[tuple[Share, ...], ...]  # for each attribution, how its gain splits
     ledgers: tuple[Ledger, ...]
     baselines: tuple[Rules, ...]
+    more_baselines: tuple[Rules, ...]  # of the other metrics that the record has them for
     sweeps: tuple[Sweep, ...]
     rehearsals: tuple[Rehearsal, ...]
     runs: Runs
     splits: tuple[DataSplit, ...]
+    lengths: tuple[TokenLengths, ...]
     findings: tuple[DataFinding, ...]
     trends: tuple[Trend, ...]
     history: tuple[Record, ...]
@@ -153,10 +155,12 @@ def view(
         shares=tuple(explain.shares(record, stored, made) for made in chains),
         ledgers=_ledgers(rows, checks, limit, pictures),
         baselines=explain.baselines(record, stored, targets),
+        more_baselines=explain.other_baselines(record, targets),
         sweeps=sweep.sweeps(record.steps),
         rehearsals=rehearsal.rehearsals(record.steps),
         runs=runs.runs(record.steps),
         splits=datasets.splits(record.data),
+        lengths=datasets.lengths(record.data),
         findings=datasets.findings(record.data),
         trends=_trends(checks, past),
         history=tuple(known for _, known in past),

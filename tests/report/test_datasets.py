@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.report.datasets import findings, splits
+from runner.report.datasets import findings, lengths, splits
 
 REPORT = {
     "clusters": 72,
@@ -34,3 +34,10 @@ def test_a_report_of_any_shape_is_no_error() -> None:
 
 def test_findings_name_their_line() -> None:
     assert findings({"images": entry(REPORT)})[0].location == "a.jsonl:3"
+
+
+def test_a_tunings_rows_are_shown_in_tokens() -> None:
+    counted = {"rows": 720, "row_tokens": {"p50": 30, "most": 34}, "answer_tokens": {"p50": 12}, "prompts_cut": 2}
+    data = {"images": {"checks": {"report": {"lengths": {"qwen-lora": {"train": counted, "odd": 3}}}}}}
+    (found,) = lengths(data)
+    assert (found.tune, found.row, found.answer, found.prompts_cut) == ("qwen-lora", (30, 34), (12, None), 2)

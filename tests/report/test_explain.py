@@ -61,3 +61,15 @@ def test_a_rule_beats_a_metric_that_shall_fall_by_being_lower() -> None:
     assert found["summary.fact_recall", "first 10 words"].beats
     assert not found["summary.fact_recall", "copy of the input"].beats
     assert made.baselines[1].wanted == pytest.approx(0.9 * 0.85)
+
+
+def test_baselines_of_metrics_that_are_no_target_are_shown_too() -> None:
+    record = sample_record()
+    stated = {"baselines": {"lead": 0.0, "copy": {"value": 0.2}}}
+    measures = {
+        **record.measures,
+        "image_analysis.failure_rate": {**record.measures["image_analysis.failure_rate"]} | stated,
+    }
+    (found,) = view(replace(record, measures=measures), (), ()).more_baselines
+    assert (found.metric, found.after) == ("image_analysis.failure_rate", 0.0)
+    assert [(row.rule, row.beats) for row in found.rows] == [("lead", True), ("copy", False)]
