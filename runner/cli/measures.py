@@ -11,7 +11,7 @@ import click
 
 from runner.errors import UsageError
 from runner.metrics.model import MetricInfo, Option, Scores
-from runner.metrics.table import METRICS, option_problems, signature
+from runner.metrics.table import FORMATS, METRICS, option_problems, signature
 from runner.report.hostile import one_line
 
 SCORE_FORMAT = "lorarun.score/1"
@@ -25,6 +25,7 @@ METRICS_FORMAT = "lorarun.metrics/1"
 @click.option("--unit", help="Short for --option unit=…")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of the metric; repeatable.")
 @click.option("--upstream", type=click.Path(path_type=Path), help="The first stage's answers, for retention.")
+@click.option("--answer-format", default="any", type=click.Choice(FORMATS), help="An answer that is not has failed.")
 @click.option("--reference-column", default="", help="Instead of `reference`, `answer`, `summary`, …")
 @click.option("--prediction-column", default="", help="Instead of `prediction`, `completion`, `text`, …")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object with every sample's score and statistics.")
@@ -35,6 +36,7 @@ def score(
     unit: str | None,
     options: tuple[str, ...],
     upstream: Path | None,
+    answer_format: str,
     reference_column: str,
     prediction_column: str,
     as_json: bool,
@@ -54,8 +56,8 @@ def score(
     chosen = _options(metric, (*options, *([f"unit={unit}"] if unit else [])))
     pairs = read_pairs(references, predictions, reference=reference_column, prediction=prediction_column)
     first = read_pairs(references, upstream, reference=reference_column).completions if upstream else None
-    scores = measure(metric, chosen, pairs.samples, pairs.completions, upstream=first)
-    more = details(metric, chosen, pairs.samples, pairs.completions, upstream=first)
+    scores = measure(metric, chosen, pairs.samples, pairs.completions, upstream=first, format=answer_format)
+    more = details(metric, chosen, pairs.samples, pairs.completions, upstream=first, format=answer_format)
     if as_json:
         click.echo(json.dumps(_plain(scores, more), ensure_ascii=False, allow_nan=False, indent=1))
         return

@@ -213,7 +213,7 @@ class _Builder:
             Step(
                 id=f"lengths/{tune.id}",
                 kind="lengths",
-                params=lengths_params(tune, prompt=prompt, images=images),
+                params=lengths_params(self.spec, tune, prompt=prompt, images=images),
                 needs=rows,
                 sources=(Source("model", "checkpoint", tune.model),),
                 title=f"count the tokens of {tune.id}'s rows",

@@ -77,14 +77,29 @@ def tune_params(
     }
 
 
-def lengths_params(tune: TuneSpec, *, prompt: str, images: bool) -> dict[str, Any]:
-    """How a tuning's rows become tokens, and when one is too long."""
+def lengths_params(spec: Spec, tune: TuneSpec, *, prompt: str, images: bool) -> dict[str, Any]:
+    """How a tuning's rows become tokens, and when a row or its answer is too long."""
     return {
         "prompt": prompt,
         "images": images,
         "max_seq_length": tune.train.max_seq_length,
         "truncate": tune.train.truncate,
+        "max_tokens": _least_max_tokens(spec, tune),
     }
+
+
+def _least_max_tokens(spec: Spec, tune: TuneSpec) -> int | None:
+    """The fewest tokens that an evaluation gives the tuned model for an answer; None where none asks it."""
+    name = tune.id.partition("@")[0]  # a variant of a sweep answers as the tune it stands for
+    allowed = []
+    for evaluation in spec.evaluations.values():
+        chain = spec.chains.get(evaluation.subject)
+        if evaluation.subject == name and not tune.chain:
+            allowed.append(evaluation.generate.max_tokens)
+        for stage in chain.stages if chain else ():
+            if stage.adapter == name:
+                allowed.append(stage.max_tokens or evaluation.generate.max_tokens)
+    return min(allowed, default=None)
 
 
 def generate_params(

@@ -74,3 +74,13 @@ def test_the_table_in_the_documentation_is_the_one_printed(capsys):
     table = capsys.readouterr().out
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert table in page, "run `lorarun metrics --markdown` and put its table into docs/metrics.md"
+
+
+def test_an_answer_that_is_not_of_the_format_has_failed(tmp_path, capsys):
+    (tmp_path / "R.txt").write_text("7\n8\n")
+    (tmp_path / "P.txt").write_text("7\neight\n")
+    files = ["--references", str(tmp_path / "R.txt"), "--predictions", str(tmp_path / "P.txt")]
+    assert main(["score", "--metric", "failure_rate", "--answer-format", "number", "--json", *files]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["value"], data["details"]["unparsable"]) == (0.5, 1.0)
+    assert data["signature"].endswith("|expects=number")

@@ -177,3 +177,11 @@ def test_answers_without_a_model_are_scored_beside_every_evaluation_of_quality(s
     assert needs(step)["completions.after"] == "generate/texts.test/llama+llama-lora"
     counted = dataclasses.replace(spec.evaluations["text"], metrics=(MetricSpec("failure_rate"),))
     assert "baselines/text" not in steps(dataclasses.replace(spec, evaluations={"text": counted}))
+
+
+def test_answers_are_held_to_the_fewest_tokens_that_an_evaluation_gives(spec: Spec) -> None:
+    text = dataclasses.replace(spec.evaluations["text"], id="short", generate=GenerateSpec(max_tokens=9))
+    found = steps(dataclasses.replace(spec, evaluations=spec.evaluations | {"short": text}))
+    assert found["lengths/llama-lora"].params["max_tokens"] == 9
+    assert found["lengths/chain-lora"].params["max_tokens"] == GenerateSpec().max_tokens
+    assert steps(dataclasses.replace(spec, evaluations={}))["lengths/llama-lora"].params["max_tokens"] is None

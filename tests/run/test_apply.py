@@ -169,6 +169,7 @@ def test_the_record_tells_how_long_the_rows_are_and_which_prompts_are_cut(fresh)
     assert report["rows"] == 24
     assert report["row_tokens"]["most"] == report["longest"][0]["tokens"] == 33
     assert report["prompts_cut"] == 24
+    assert "W748" in {f["code"] for f in checks["findings"]}  # answers of 8 tokens, and `max_tokens: 4`
     assert [f["code"] for f in checks["findings"]].count("W747") == 20  # and the last says how many more
 
 
