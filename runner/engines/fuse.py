@@ -17,7 +17,8 @@ from runner.engines.protocol import Fused, FuseRequest
 from runner.engines.rows import Prompt, Row, make_row
 from runner.engines.table import open_engine
 from runner.errors import InvalidError
-from runner.files import read_json, write_json
+from runner.files import write_json
+from runner.models.facts import checkpoint_config
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 
@@ -44,7 +45,7 @@ class Fusable(Protocol):
 
 def fuse(engine: Fusable, request: FuseRequest, out: Path) -> Fused:
     """Write the fused checkpoint to `out`, load it anew and compare. The engine's model is spent by it."""
-    config = read_json(request.checkpoint / CONFIG)
+    config = checkpoint_config(request.checkpoint)
     quantized = any(name in config for name in _QUANTIZED)
     base = _logits(engine, request.samples, request.root)
     attached = engine.attach(engine.lora_of(read_config(request.adapter)), seed=0, stream="fused")

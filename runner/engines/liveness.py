@@ -118,7 +118,7 @@ class _Logits:
 
 def apart(one: Sequence[mx.array], other: Sequence[mx.array]) -> float:
     """The greatest difference of two lists of logits; infinite where one holds what is no number."""
-    greatest = max(float(mx.abs(a - b).max().item()) for a, b in zip(one, other, strict=True))
+    greatest = max(float(mx.abs(a.astype(mx.float32) - b).max().item()) for a, b in zip(one, other, strict=True))
     return greatest if math.isfinite(greatest) else math.inf
 
 

@@ -15,7 +15,7 @@ from runner.engines import mlx_lm_api, mlx_vlm_api
 from runner.engines.digest import digest_arrays, read_tensors
 from runner.engines.liveness import POSITIONS, apart
 from runner.engines.lora import ADAPTER_LEAVES
-from runner.files import read_json
+from runner.models.facts import checkpoint_config
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,7 @@ class Opened:
 
 def open_as_anyone_would(checkpoint: Path, adapter: Path) -> Opened:
     """`mlx_vlm.load` or `mlx_lm.load` with `adapter_path`."""
-    config = read_json(checkpoint / "config.json")
-    if isinstance(config, dict) and config.get("vision_config"):
+    if checkpoint_config(checkpoint).get("vision_config"):
         return Opened(mlx_vlm_api.open_officially(checkpoint, adapter), mlx_vlm_api.package_logits)
     return Opened(mlx_lm_api.open_officially(checkpoint, adapter), mlx_lm_api.package_logits)
 
@@ -45,6 +44,7 @@ def compare(opened: Opened, logits: Path) -> dict[str, Any]:
     _take_off(model, modules)
     base = [_logits(opened, arrays, i) for i in range(count)]
     return {
+        "dtype": str(adapted[0].dtype).removeprefix("mlx.core."),
         "adapter_digest": digest_arrays(tensors),
         "modules": len(modules),
         "difference": apart(adapted, [arrays[f"{i}.adapted"] for i in range(count)]),
@@ -56,7 +56,7 @@ def compare(opened: Opened, logits: Path) -> dict[str, Any]:
 def _logits(opened: Opened, arrays: dict[str, mx.array], row: int) -> mx.array:
     start = f"{row}.input."
     inputs = {n.removeprefix(start): v for n, v in arrays.items() if n.startswith(start)}
-    made = opened.call(opened.model, arrays[f"{row}.tokens"], inputs)[0, -POSITIONS:].astype(mx.float32)
+    made = opened.call(opened.model, arrays[f"{row}.tokens"], inputs)[0, -POSITIONS:]
     mx.eval(made)
     return made
 

@@ -9,7 +9,7 @@ from typing import Any
 from runner.engines.device import activate_blas
 from runner.engines.protocol import Engine, Reader
 from runner.errors import InvalidError
-from runner.files import read_json
+from runner.models.facts import checkpoint_config
 from runner.models.vet import vet_checkpoint
 
 TEXT = "runner.engines.text:TextEngine"
@@ -48,8 +48,7 @@ def _checked(checkpoint: Path, *, text: str, images: str) -> str:
     if findings := vet_checkpoint(checkpoint):
         raise InvalidError.of(findings)
     activate_blas()
-    config = read_json(checkpoint / "config.json")
-    return images if isinstance(config, dict) and config.get("vision_config") else text
+    return images if checkpoint_config(checkpoint).get("vision_config") else text
 
 
 def _named(place: str) -> Any:

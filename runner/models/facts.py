@@ -89,6 +89,16 @@ def facts_of_folder(folder: Path, *, origin: str = "folder", commit: str = "") -
     return _facts(str(folder / "config.json"), config, preprocessor, _Weights.of(tensors), origin=origin, commit=commit)
 
 
+def checkpoint_config(folder: Path) -> dict[str, Any]:
+    """A checkpoint's config.json; links into the hub cache's own blobs are followed.
+
+    Raises:
+        InvalidError: missing, too large, or no JSON object.
+    """
+    files = {e.name: e for e in entries(folder)}
+    return _json_object(folder, files.get("config.json"), required=True)
+
+
 def shipped_facts(hub_id: str) -> ModelFacts | None:
     """The facts that ship with the package for a hub id, or None."""
     name = f"{hub_id.replace('/', '--')}.json"

@@ -117,7 +117,8 @@ def faults(probe: Probe, subject: Subject, loaded: dict[str, Any]) -> list[str]:
         return [*found, f"the package's own loader refuses it: {loaded['refused']}"]
     if loaded["adapter_digest"] != subject.digest:
         found.append("the package's own loader brings other tensors than were trained")
-    bound = TOLERANCES.get(probe.dtype, TOLERANCES["bfloat16"]) * probe.size
+    # The trainer may compute in another type than the checkpoint is stored in: the coarser one counts.
+    bound = max(_bound(probe.dtype, probe), _bound(loaded["dtype"], probe))
     for name, what in (("base_difference", "the base"), ("difference", "the adapted model")):
         if not loaded[name] <= bound:
             found.append(f"its logits of {what} are off by {loaded[name]:.2g}, more than {bound:.2g}")
@@ -140,7 +141,11 @@ def effects(probe: Probe) -> list[str]:
     found = []
     if not probe.adapter_difference > 0:
         found.append("it changes no logit")
-    bound = TOLERANCES.get(probe.dtype, TOLERANCES["bfloat16"]) * probe.size
+    bound = _bound(probe.dtype, probe)
     if not probe.unchanged_difference <= bound:
         found.append(f"an adapter that was not trained changes logits by {probe.unchanged_difference:.2g}")
     return found
+
+
+def _bound(dtype: str, probe: Probe) -> float:
+    return TOLERANCES.get(dtype, TOLERANCES["bfloat16"]) * probe.size

@@ -15,6 +15,7 @@ TRAINED: dict[str, Any] = {"tensors": 4, "modules": 2, "changed_modules": 2, "un
 SUBJECT = Subject("tune/x", Path("model"), Path("adapter"), "sha256:1", TRAINED)
 PROBE = Probe(rows=2, size=10.0, adapter_difference=1.0, unchanged_difference=0.0, dtype="float32")
 LOADED: dict[str, Any] = {"adapter_digest": "sha256:1", "difference": 0.0, "base_difference": 0.0, "effect": 1.0}
+LOADED["dtype"] = "float32"
 
 
 def test_an_adapter_that_does_all_it_should_has_no_faults() -> None:
@@ -50,7 +51,10 @@ def test_a_tensor_that_should_have_been_frozen_is_named() -> None:
 
 
 def test_types_with_coarser_rounding_are_held_to_less() -> None:
-    assert faults(replace(PROBE, dtype="bfloat16"), SUBJECT, LOADED | {"difference": 0.4}) == []
+    off = LOADED | {"difference": 0.4}
+    assert faults(replace(PROBE, dtype="bfloat16"), SUBJECT, off) == []
+    assert faults(PROBE, SUBJECT, off | {"dtype": "bfloat16"}) == []
+    assert faults(PROBE, SUBJECT, off) != []
 
 
 def test_the_shortest_samples_with_different_questions_are_probed() -> None:
