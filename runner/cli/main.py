@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import signal
@@ -57,6 +58,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Data, models, metrics": ("data", "fetch", "lock", "try", "export", "score", "metrics"),
     "This machine": ("doctor", "clean", "completion"),
 }
+
+
+READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class _ClosedOutputError(Exception):
@@ -151,15 +155,24 @@ def main(arguments: Sequence[str]) -> int:
         show(error)
         return int(error.exit_code)
     except OSError as error:
-        if error.errno not in OUT_OF_SPACE:
-            traceback.print_exc()
-            return int(ExitCode.INTERNAL)
-        show(ResourceError(f"no space left to write `{error.filename}`", help="free some disk space and run again"))
-        return int(ExitCode.RESOURCE)
+        return _disk_error(error)
     except Exception:
         traceback.print_exc()
         click.echo("error: this is a mistake in lorarun; the lines above say where", err=True)
         return int(ExitCode.INTERNAL)
+
+
+def _disk_error(error: OSError) -> int:
+    """A disk that is full or may not be written to is the user's to mend; anything else is ours."""
+    if error.errno in OUT_OF_SPACE:
+        show(ResourceError(f"no space left to write `{error.filename}`", help="free some disk space and run again"))
+        return int(ExitCode.RESOURCE)
+    if error.errno in READ_ONLY:
+        said = (error.strerror or "not allowed").lower()
+        show(ResourceError(f"`{error.filename}`: {said}", help="lorarun writes to artifacts/, ssot/ and specs/*.lock"))
+        return int(ExitCode.RESOURCE)
+    traceback.print_exc()
+    return int(ExitCode.INTERNAL)
 
 
 def _closed_output() -> int:

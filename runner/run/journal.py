@@ -49,8 +49,18 @@ def read(path: Path) -> list[Event]:
         for line in f:
             try:
                 value = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(value, dict):
+            if _is_event(value):
                 events.append(value)
     return events
+
+
+def _is_event(value: Any) -> bool:
+    """Whether this is an event as `Journal` writes it; what else stands in a journal is passed over."""
+    if not isinstance(value, dict) or not isinstance(value.get("event"), str):
+        return False
+    steps, cached = value.get("steps", []), value.get("cached", [])
+    texts = all(isinstance(s, str) for s in steps) if isinstance(steps, list) else False
+    times = isinstance(value.get("time", 0.0), int | float)
+    return texts and times and isinstance(cached, list | int) and isinstance(value.get("step", ""), str)

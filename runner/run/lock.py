@@ -34,18 +34,34 @@ def project_lock(root: Path, *, timeout_seconds: float = 0.0) -> Iterator[None]:
     files.make_folder(path.parent)
     deadline = time.monotonic() + max(timeout_seconds, GLANCE_SECONDS)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    descriptor = -1
+    descriptor, owner = -1, os.getpid()
+    _held.add(folder)
     try:
         _acquire(folder, path, deadline)
         descriptor = _acquire_file(path, deadline)
+        _held.add(descriptor)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _note(), 0)
         yield
-        os.ftruncate(descriptor, 0)
+        if os.getpid() == owner:
+            os.ftruncate(descriptor, 0)
     finally:
-        if descriptor >= 0:
-            os.close(descriptor)
-        os.close(folder)
+        for held in {descriptor, folder} & _held:
+            _held.discard(held)
+            os.close(held)
+
+
+_held: set[int] = set()  # descriptors of locks that this process holds
+
+
+def _let_go() -> None:
+    """A forked child shares its parent's locks: it must not keep them when the parent is gone."""
+    for descriptor in _held:
+        os.close(descriptor)
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _note() -> bytes:

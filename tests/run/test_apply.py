@@ -97,6 +97,12 @@ def test_a_changed_environment_alone_asks_first(finished: Path) -> None:
     kept = mini.lorarun(finished, "apply", mini.SPEC_PATH, "--keep")
     assert mini.ran(finished) == []
     assert kept.returncode in (ExitCode.SUCCESS, ExitCode.GATE_FAIL)
+    adapter = mini.adapter(finished)
+    again = mini.lorarun(finished, "apply", mini.SPEC_PATH, "--rerun-changed-environment")
+    assert again.returncode == kept.returncode
+    # The same tensors come out, so what was made from them under this environment is taken from before or made anew.
+    assert mini.ran(finished)[0] == "tune/llama-lora"
+    assert mini.adapter(finished) == adapter
 
 
 def _pretend_another_environment(root: Path) -> None:

@@ -105,3 +105,42 @@ def test_a_lock_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="symbolic"), project_lock(tmp_path):
         pass
     assert (tmp_path / "target").read_text() == "kept"
+
+
+FORK = """
+import os, sys, time
+from pathlib import Path
+from runner.run.lock import project_lock
+with project_lock(Path(sys.argv[1])):
+    if os.fork() == 0:
+        print("child", flush=True)
+        time.sleep(60)
+        os._exit(0)
+    time.sleep(60)
+"""
+
+
+def test_a_forked_child_that_outlives_the_killed_holder_does_not_hold_the_lock(tmp_path: Path) -> None:
+    """It runs on with a copy of every open file, and a lock lives as long as any copy."""
+    command = [sys.executable, "-c", FORK, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "child\n"
+        assert is_held(tmp_path)
+        try:
+            process.kill()
+            process.wait()
+            os.killpg(process.pid, 0)  # the child is there
+            with project_lock(tmp_path, timeout_seconds=10):
+                pass
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_a_forked_child_that_ends_does_not_free_its_parents_lock(tmp_path: Path) -> None:
+    with project_lock(tmp_path):
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        os.waitpid(child, 0)
+        assert is_held(tmp_path)
