@@ -88,6 +88,16 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; a slip is answered with the nearest name."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            closest = importlib.import_module("runner.spec.suggest").closest
+            near = closest(args[0], COMMANDS)
+            raise click.UsageError(f"no command `{args[0]}`" + (f"; did you mean `{near}`?" if near else ""), ctx)
+        return super().resolve_command(ctx, args)
+
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Commands from the table, so that a key press imports none of them; then the options."""
         items = importlib.import_module("click.shell_completion").CompletionItem

@@ -36,13 +36,23 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     try:
         data = read_bytes(path, max_bytes=MAX_BYTES)
     except InvalidError as error:
-        raise InvalidError.of([Diagnostic("E016", error.message, path=shown)]) from error
+        raise InvalidError.of([Diagnostic("E016", error.message, path=shown, help=_others(path, root))]) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start})"
         raise InvalidError.of([Diagnostic("E015", message, path=shown, help="save it as UTF-8")]) from error
     return read_spec(Source.of(shown, text), root=root, overrides=overrides)
+
+
+def _others(path: Path, root: Path) -> str:
+    """Where a spec is missing: the project's specs, the nearest of them if one is near."""
+    known = {p.name: p for p in sorted(root.glob("specs/*.yaml"))[:1000]}
+    if path.exists() or not known:
+        return ""
+    near = closest(path.name, known)
+    names = [shown_path(known[near], root)] if near else [shown_path(p, root) for p in known.values()][:8]
+    return f"did you mean `{names[0]}`?" if near else f"specs of this project: {', '.join(f'`{n}`' for n in names)}"
 
 
 def shown_path(path: Path, root: Path) -> str:

@@ -37,8 +37,18 @@ def override(tree: Tree, assignments: Sequence[str]) -> list[Diagnostic]:
             found += [_in_argument(d, text, len(name) + 1) for d in parsed.diagnostics]
             continue
         moved = _shifted(parsed.tree, source, len(name) + 1)
-        found += _assign(tree, name.strip().split("."), moved, at_span(source, whole, "E306", "", help=""))
+        found += _assign(tree, _parts(name), moved, at_span(source, whole, "E306", "", help=""))
     return found
+
+
+def _parts(name: str) -> list[tuple[str, Span]]:
+    """The parts of a dotted name, each with its place in the argument."""
+    column = len(name) - len(name.lstrip())
+    parts = []
+    for part in name.strip().split("."):
+        parts.append((part, Span(0, column, 0, column + len(part))))
+        column += len(part) + 1
+    return parts
 
 
 def _in_argument(diagnostic: Diagnostic, text: str, by: int) -> Diagnostic:
@@ -57,19 +67,19 @@ def _shifted(tree: Tree, source: Source, by: int) -> Tree:
     return made
 
 
-def _assign(tree: Tree, parts: list[str], value: Tree, template: Diagnostic) -> list[Diagnostic]:
+def _assign(tree: Tree, parts: list[tuple[str, Span]], value: Tree, template: Diagnostic) -> list[Diagnostic]:
     holder: Any = tree.data
     place: Key = ()
-    for i, part in enumerate(parts):
+    for i, (part, span) in enumerate(parts):
         last = i == len(parts) - 1
         step = _step(holder, part)
         if step is None and isinstance(holder, dict):
             step = part
             if not last:
                 holder[part] = {}
-                tree.origins[(*place, part)] = value.origins[()]
+                tree.origins[(*place, part)] = replace(value.origins[()], key=span)
         if step is None:
-            message = f"`{'.'.join(parts[:i])}` has no `{part}`"
+            message = f"`{'.'.join(name for name, _ in parts[:i])}` has no `{part}`"
             return [replace(template, message=message)]
         place = (*place, step)
         if last:
@@ -77,7 +87,7 @@ def _assign(tree: Tree, parts: list[str], value: Tree, template: Diagnostic) -> 
             for key in [k for k in tree.origins if k[: len(place)] == place]:
                 del tree.origins[key]
             for key, origin in value.origins.items():
-                tree.origins[place + key] = replace(origin, written=place + key)
+                tree.origins[place + key] = replace(origin, written=place + key, key=origin.key if key else span)
         else:
             holder = holder[step]
     return []

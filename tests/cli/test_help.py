@@ -45,6 +45,13 @@ def test_the_list_of_commands_has_each_once():
     assert set(placed) <= set(COMMANDS)
 
 
+def test_a_misspelt_command_is_a_usage_error_with_the_nearest(capsys):
+    assert main(["aply", "specs/demo.yaml"]) == ExitCode.USAGE
+    assert "no command `aply`; did you mean `apply`?" in capsys.readouterr().err
+    assert main(["한글"]) == ExitCode.USAGE
+    assert "no command `한글`\n" in capsys.readouterr().err
+
+
 def test_help_groups_the_commands_and_tells_the_exit_codes(capsys):
     assert main(["--help"]) == ExitCode.SUCCESS
     out = capsys.readouterr().out

@@ -110,6 +110,13 @@ def test_a_small_test_split_is_warned_about_with_the_rows_needed(spec, capsys):
     assert "warning[W531]: 150 rows would prove a real gain of 5%" in capsys.readouterr().err
 
 
+def test_a_missing_spec_is_exit_3_with_the_specs_that_are_there(spec, capsys):
+    assert main(["validate", "specs/캠페.yaml"]) == ExitCode.INVALID
+    assert "did you mean `specs/캠페인.yaml`?" in capsys.readouterr().err
+    assert main(["validate", "specs/other.yaml"]) == ExitCode.INVALID
+    assert "specs of this project: `specs/캠페인.yaml`" in capsys.readouterr().err
+
+
 def test_a_missing_spec_is_exit_3(spec, capsys):
     assert main(["validate", "specs/없음.yaml"]) == ExitCode.INVALID
     assert "E016" in capsys.readouterr().err
