@@ -86,7 +86,7 @@ def import_(
 @data.command()
 @click.argument("spec", type=click.Path(path_type=Path))
 @click.argument("dataset")
-@click.option("--split", default="train", show_default=True)
+@click.option("--split", default="train", show_default=True, help="train, valid or test.")
 @click.option("--rows", type=click.IntRange(1, 200), default=8, show_default=True, help="So many, evenly spread.")
 @click.option("--model", default="", metavar="ID", help="To read with; by default the one that is tuned on it.")
 @click.option("--out", type=click.Path(path_type=Path), help="The page; by default below artifacts/.")
