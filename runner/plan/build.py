@@ -13,6 +13,7 @@ from runner.plan.answers import Answers
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
+from runner.plan.overlap import overlap_steps
 from runner.plan.params import (
     REPEATING,
     Choice,
@@ -51,7 +52,7 @@ def build_steps(
         for arm in arms_of(spec, evaluation):
             builder.score(evaluation, arm, stages)
         builder.baselines(evaluation, stages)
-    steps = tuple(builder.steps.values())
+    steps = (*builder.steps.values(), *overlap_steps(spec))
     return ordered(with_rehearsals(steps, models=spec.models) if spec.rehearsal.enabled else steps)
 
 

@@ -15,8 +15,9 @@ from runner.spec.model import Key, Position
 
 # Raised when a change of the code makes a kind's outputs different for equal inputs.
 IMPLEMENTATION = {
-    "prepare": 2,
+    "prepare": 3,
     "lengths": 1,
+    "overlap": 1,
     "tune": 2,
     "generate": 2,
     "score": 1,
@@ -33,6 +34,7 @@ ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {
     "score": SCORING_PACKAGES,
     "baselines": SCORING_PACKAGES,
     "select": (),
+    "overlap": (),
 }
 
 

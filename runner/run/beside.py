@@ -33,6 +33,12 @@ def data_checks(dataset: str, spec: Spec, artifacts: Artifacts, manifests: Mappi
             lengths[tune] = counted["report"]
             # the variants of a sweep read the same rows
             checks["findings"] += [f for f in counted["findings"] if f not in checks["findings"]]
+    for evaluation in (e.id for e in spec.evaluations.values() if e.dataset == dataset):
+        compared = manifests.get(f"overlap/{evaluation}")
+        if compared:
+            found = read(compared)
+            checks["findings"] += [f for f in found["findings"] if f not in checks["findings"]]
+            checks["report"].setdefault("overlap_elsewhere", {})[evaluation] = found["report"]
     checks["report"] |= {"lengths": lengths} if lengths else {}
     return checks
 

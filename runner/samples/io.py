@@ -23,10 +23,10 @@ def _write(path: Path, rows: Iterable[Sample] | Iterable[Completion]) -> None:
         json.dumps(plain(row), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         for row in rows
     )
-    files.write_bytes(path, _blocks(lines))
+    files.write_bytes(path, blocks(lines))
 
 
-def _blocks(lines: Iterable[str]) -> Iterator[bytes]:
+def blocks(lines: Iterable[str]) -> Iterator[bytes]:
     """UTF-8 lines, about a block of writing at a time, so that they never lie in memory all at once."""
     block = bytearray()
     for line in lines:

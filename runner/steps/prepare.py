@@ -8,6 +8,7 @@ from runner.acceptance.baselines import Rules, input_text, rules_of
 from runner.canonical import plain
 from runner.files import write_json
 from runner.samples.io import write_samples
+from runner.samples.marks import mark_of, write_marks
 from runner.samples.overlap import TRAIN
 from runner.samples.prepare import prepare
 from runner.samples.sample import Sample
@@ -18,8 +19,9 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 def run(request: StepRequest, around: Surroundings) -> StepResult:
     """Write `<split>.jsonl` (whole samples), `<split>.inputs.jsonl` (what a model sees of them) and `findings.json`.
 
-    For answers without a model also `rules.json` (what the training answers teach), and of the splits that are judged
-    `<split>.texts.json` (sample id → the text that an answer could be copied from).
+    `<split>.marks.jsonl` tells its rows from those of other data sets. For answers without a model: `rules.json` (what
+    the training answers teach), and of the splits that are judged `<split>.texts.json` (sample id → the text that an
+    answer could be copied from).
     """
     params = dict(request.params)
     columns = frozenset(params.pop("columns"))
@@ -30,6 +32,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         # One after the other: a second copy of a million rows would not fit beside the first.
         write_samples(request.out / f"{split}.jsonl", (_keep(s, columns) for s in samples))
         write_samples(request.out / f"{split}.inputs.jsonl", (_input(_keep(s, columns)) for s in samples))
+        write_marks(request.out / f"{split}.marks.jsonl", map(mark_of, samples))
         if split != TRAIN:
             write_json(request.out / f"{split}.texts.json", {s.id: input_text(s) for s in samples})
     known = prepared.samples.get(TRAIN) or next(iter(prepared.samples.values()))

@@ -8,6 +8,7 @@ from runner.spec.model import Spec
 
 ENVIRONMENT = {"mlx": "0.32.4", "backend": "cpu", "pillow": "12", "rapidfuzz": "3", "sacrebleu": "2"}
 FILES = ["train.jsonl", "valid.jsonl", "test.jsonl", "train.inputs.jsonl", "valid.inputs.jsonl", "test.inputs.jsonl"]
+FILES += ["train.marks.jsonl", "valid.marks.jsonl", "test.marks.jsonl"]
 FILES += [
     "valid.texts.json",
     "test.texts.json",
