@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from runner.spec.model import Spec
 from runner.spec.provenance import resolved_text
 
 if TYPE_CHECKING:
-    from runner.run.campaign import Outcome, Planned
+    from runner.run.campaign import Options, Outcome, Planned
 
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
 SET = click.option(
@@ -162,6 +163,8 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
 )
 @click.option("--repair", is_flag=True, help="Set damaged outputs aside and make them again.")
 @click.option("--rehearse-only", is_flag=True, help="Stop when every model was rehearsed; say how long the rest takes.")
+@click.option("--open", "opened", is_flag=True, help="Open the report when it is written.")
+@click.option("--notify/--no-notify", default=None, help="A desktop notification at the end; by default on a terminal.")
 def apply(
     spec: Path,
     overrides: tuple[str, ...],
@@ -174,6 +177,8 @@ def apply(
     adapt: bool,
     repair: bool,
     rehearse_only: bool,
+    opened: bool,
+    notify: bool | None,
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
 
@@ -186,11 +191,12 @@ def apply(
     \b
       lorarun apply specs/demo.yaml
       lorarun apply specs/demo.yaml --rehearse-only          minutes: what would fail in hours
+      lorarun apply specs/demo.yaml --open                   the report, when it is written
       lorarun apply specs/demo.yaml --target tune/qwen-lora
       lorarun apply specs/demo.yaml --set tunes.qwen-lora.train.epochs=1
     """
-    from runner.cli import progress
-    from runner.run.campaign import Options, apply_campaign
+    from runner.report.write import folder_of
+    from runner.run.campaign import Options
     from runner.run.saved import read_plan
 
     saved = read_plan(spec) if spec.suffix == ".json" else None
@@ -203,14 +209,26 @@ def apply(
         raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
     options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt)
     loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
-    view = progress.choose(output_format)
-    try:
-        outcome = apply_campaign(loaded, root, options, view)
-    finally:
-        view.close()
+    outcome = _applied(loaded, root, options, output_format, notify=sys.stderr.isatty() if notify is None else notify)
     if rehearse_only and output_format == "text" and outcome.failure is None:
         return _rehearsed(loaded, root)
-    return _finish(loaded.metadata.language, root, outcome, output_format)
+    code = _finish(loaded.metadata.language, root, outcome, output_format)
+    if opened and outcome.account:
+        click.launch(str(folder_of(root, outcome.account.record.campaign) / "report.html"))
+    return code
+
+
+def _applied(spec: Spec, root: Path, options: Options, output_format: str, *, notify: bool) -> Outcome:
+    """Run the campaign before a view, with warnings at its start and a notification at its end."""
+    from runner.cli import progress
+    from runner.cli.companion import Companion
+    from runner.run.campaign import apply_campaign
+
+    view = Companion(progress.choose(output_format), root, notify=notify)
+    try:
+        return apply_campaign(spec, root, options, view)
+    finally:
+        view.close()
 
 
 def _rehearsed(spec: Spec, root: Path) -> int:

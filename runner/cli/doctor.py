@@ -28,7 +28,8 @@ _MARKS = {
 def doctor(format_: str) -> None:
     """Say what this machine has, and what would make campaigns faster, safer or possible.
 
-    Looks at package versions, backend, BLAS, memory, disk, file system, locks, the hub, power and display. Nothing is
+    Looks at package versions, backend, BLAS, memory, disk, file system, locks, the hub, power,
+    display and GPU. Nothing is
     changed, MLX is not loaded, and the exit code is 0 whatever is found. HF_HUB_OFFLINE=1 keeps it off the network.
 
     \b

@@ -104,6 +104,8 @@ def _line_of(event: Event) -> str:
         return f"{place} FAILED  {event['step']}: {event['message']}"
     if kind == "adapted":
         return f"{event['step']}: {event['text']}; it starts anew"
+    if kind == "warning":
+        return f"warning: {event['text']}"
     if kind == "interrupted":
         return "stopping: the running step saves its state (once more ends it at once)"
     return ""

@@ -22,6 +22,7 @@ PROBES: dict[str, str] = {
     "hub": "runner.doctor.hub:probe",
     "power": "runner.doctor.power:probe",
     "display": "runner.doctor.display:probe",
+    "gpu": "runner.doctor.gpu:probe",
 }
 
 
