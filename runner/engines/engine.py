@@ -22,6 +22,7 @@ from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan
 from runner.engines.digest import digest_arrays
 from runner.engines.fast_paths import frozen_layers, shared_prefix
 from runner.engines.fuse import fuse
+from runner.engines.judging import judge_of
 from runner.engines.liveness import context_tokens, probe, trained_parts
 from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
@@ -125,6 +126,11 @@ class MlxEngine(ABC):
         )
         return ChosenPath(path, {"packed": "on", "share_prefix": prefix.said, "cache_frozen_layers": frozen.said})
 
+    @contextmanager
+    def seeing(self) -> Iterator[None]:
+        """While answers are made: what is kept of images is that of the vision tower as it is."""
+        yield
+
     def use_root(self, root: Path) -> None:
         """Told of the project's root before its samples are read; caches may be kept below it."""
         self.root = root
@@ -164,7 +170,8 @@ class MlxEngine(ABC):
             chosen = self.choose_path(request, (*train, *valid))
             step = Step(self.model, chosen.path, attached.dropout)
             digest = _request_digest(request, train, valid, start, chosen.taken)
-            loop = Loop(request, step, train, valid, digest=digest)
+            judge = judge_of(request, self.answers, max((row.labels for row in valid), default=1))
+            loop = Loop(request, step, train, valid, digest=digest, judge=judge)
             with checkpointed(self.layers() if chosen.patch_layers else []):
                 outcome = loop.run(on_event, should_stop, should_shrink)
             adapter_digest = write_adapter(out, outcome.adapter, attached.config)
@@ -181,10 +188,22 @@ class MlxEngine(ABC):
         self, request: GenerateRequest, *, on_event: OnEvent, should_stop: Asked, should_shrink: Asked = never
     ) -> GenerateResult:
         """See `Engine.generate`."""
-        began = time.perf_counter()
         mx.reset_peak_memory()
         self.use_root(request.root)
         with self.adapted(request.adapter):
+            return self.answers(request, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink)
+
+    def answers(
+        self,
+        request: GenerateRequest,
+        *,
+        on_event: OnEvent = lambda _: None,
+        should_stop: Asked = never,
+        should_shrink: Asked = never,
+    ) -> GenerateResult:
+        """Answers of the model as it is; a request's adapter is not looked at."""
+        began = time.perf_counter()
+        with self.seeing():
             decoder = self.decoder(request)
             main, repeats = self._batches(request, decoder)
             shares = request.settings.share_prefix

@@ -85,14 +85,19 @@ class ImageEngine(MlxEngine):
     @contextmanager
     def adapted(self, adapter: Path | None) -> Iterator[None]:
         """The base model with an adapter on it; features of an adapted tower are never those of the base's."""
-        with super().adapted(adapter):
-            kept = self.features
-            if adapter is not None and api.tower_is_adapted(self.model):
-                self.features = FeatureStore()
-            try:
-                yield
-            finally:
-                self.features = kept
+        with super().adapted(adapter), self.seeing():
+            yield
+
+    @contextmanager
+    def seeing(self) -> Iterator[None]:
+        """While answers are made: features of an adapted tower are kept apart, and not for long."""
+        kept = self.features
+        if api.tower_is_adapted(self.model):
+            self.features = FeatureStore()
+        try:
+            yield
+        finally:
+            self.features = kept
 
     def lora_of(self, config: dict[str, Any]) -> LoraSpec:
         return api.lora_of(config)

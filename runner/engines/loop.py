@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -16,6 +16,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten
 
 from runner.engines import randomness, state
+from runner.engines.judging import Judgement
 from runner.engines.lora import load_into, trainable
 from runner.engines.memory_relief import Relief
 from runner.engines.optimizer import make_optimizer
@@ -35,17 +36,26 @@ class Outcome:
     adapter: dict[str, mx.array]
     progress: Progress
     resumed_from_update: int
+    is_best: bool = False  # of the best update, not the last
 
 
 class Loop:
     """One tuning of attached LoRA layers over rows that fit."""
 
     def __init__(
-        self, request: TuneRequest, step: Step, train: Sequence[Row], valid: Sequence[Row], *, digest: str
+        self,
+        request: TuneRequest,
+        step: Step,
+        train: Sequence[Row],
+        valid: Sequence[Row],
+        *,
+        digest: str,
+        judge: Callable[[float], Judgement] = Judgement,
     ) -> None:
         self.request, self.step, self.train, self.valid = request, step, train, valid
         self.spec = request.train_spec
         self.digest = digest  # of everything that the result depends on
+        self.judge = judge
         self.order: Order = order_of(train, self.spec, seed=request.seed, stream=request.stream)
         self.optimizer: optim.Optimizer = make_optimizer(self.spec)
         self.progress = Progress()
@@ -73,8 +83,8 @@ class Loop:
                 self._validate(on_event)
             if self.progress.update % self.spec.save_every == 0 and self.progress.update < total:
                 self._save()
-        adapter = self.best if self.spec.best != "last" and self.best else trainable(model)
-        return Outcome(adapter, self.progress, resumed)
+        is_best = self.spec.best != "last" and bool(self.best)
+        return Outcome(self.best if is_best else trainable(model), self.progress, resumed, is_best)
 
     def _update(self, total: int, on_event: OnEvent, should_stop: ShouldStop, relief: Relief) -> None:
         progress, began = self.progress, time.perf_counter()
@@ -121,7 +131,8 @@ class Loop:
         return bool(self.valid) and (self.progress.update % every == 0 or self.progress.update == total)
 
     def _validate(self, on_event: OnEvent) -> None:
-        """Mean loss a supervised token over the valid rows, without dropout; draws nothing from any stream."""
+        """Mean loss a supervised token over the valid rows, without dropout, and the metric where one chooses; draws
+        nothing from any stream."""
         model, progress = self.step.model, self.progress
         model.eval()
         total = 0.0
@@ -129,18 +140,22 @@ class Loop:
             for rows in micro_batches(self.valid, self.request.micro_batch):
                 batch: Batch = self.step.path.batch(rows)
                 total += float(self.step.loss(batch).item())
+            loss = total / sum(row.labels for row in self.valid)
+            judged = self.judge(loss)
         finally:
             model.train()
-        loss = total / sum(row.labels for row in self.valid)
         progress.valid_losses.append((progress.update, loss))
-        if progress.best_loss is None or loss < progress.best_loss:
-            progress.best_loss, progress.best_update, progress.without_gain = loss, progress.update, 0
+        if judged.score is not None:
+            progress.valid_scores.append((progress.update, judged.score))
+        if progress.best_cost is None or judged.cost < progress.best_cost:
+            progress.best_cost, progress.best_update, progress.without_gain = judged.cost, progress.update, 0
             if self.spec.best != "last":
                 self.best = trainable(model)
         else:
             progress.without_gain += 1
         progress.stopped_early = self.spec.patience is not None and progress.without_gain >= self.spec.patience
-        on_event({"event": "validated", "done": progress.update, "total": self.order.updates, "loss": loss})
+        event = {"event": "validated", "done": progress.update, "total": self.order.updates, "loss": loss}
+        on_event(event if judged.score is None else event | {self.spec.best: judged.score})
 
     def _save(self) -> None:
         progress = self.progress

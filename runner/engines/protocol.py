@@ -66,6 +66,8 @@ class TuneResult:
     seconds: float
     resumed_from_update: int
     paths_taken: dict[str, str] = field(default_factory=dict)  # fast path → "on" or why it is off
+    valid_scores: tuple[tuple[int, float], ...] = ()  # (update, value) of the metric that chooses the adapter
+    kept_update: int = 0  # the adapter is that of after this update
     trained: dict[str, Any] = field(default_factory=dict)  # tensors, modules, changed_modules, unexpected, unchanged
 
 

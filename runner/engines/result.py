@@ -31,6 +31,8 @@ def result_of(
         matched_modules=int(trained["modules"]),
         final_train_loss=progress.history[-1]["loss"],
         valid_losses=tuple(progress.valid_losses),
+        valid_scores=tuple(progress.valid_scores),
+        kept_update=progress.best_update if outcome.is_best else progress.update,
         history=tuple(progress.history),
         peak_memory_bytes=mx.get_peak_memory(),
         seconds=time.perf_counter() - began,

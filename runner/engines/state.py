@@ -18,7 +18,7 @@ from runner.errors import IntegrityError
 from runner.files import fsync, fsync_folder, read_json, write_json
 
 INDEX = "checkpoint.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -32,7 +32,8 @@ class Progress:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     valid_losses: list[tuple[int, float]] = field(default_factory=list)
-    best_loss: float | None = None
+    valid_scores: list[tuple[int, float]] = field(default_factory=list)
+    best_cost: float | None = None  # the loss, or the metric that chooses, in its own direction
     best_update: int = 0
     without_gain: int = 0  # evaluations since the best one
     stopped_early: bool = False
@@ -116,4 +117,5 @@ _PARTS = ("adapter", "optimizer", "gathered", "best")
 def _progress(data: dict[str, Any]) -> Progress:
     progress = Progress(**data)
     progress.valid_losses = [(int(u), float(x)) for u, x in progress.valid_losses]
+    progress.valid_scores = [(int(u), float(x)) for u, x in progress.valid_scores]
     return progress

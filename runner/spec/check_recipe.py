@@ -99,7 +99,7 @@ def _tune(draft: Draft, tune: TuneSpec) -> None:
         if dataset and "train" not in dataset.splits:
             help = f"add `train:` to `datasets.{dataset.id}.splits`"
             draft.error((*place, "dataset"), "E210", f"`{dataset.id}` has no split `train` to learn from", help=help)
-        if dataset and "valid" not in dataset.splits and (tune.train.best == "loss" or tune.train.patience):
+        if dataset and "valid" not in dataset.splits and (tune.train.best != "last" or tune.train.patience):
             message = f"`{dataset.id}` has no split `valid` to choose the best adapter on"
             draft.error((*place, "dataset"), "E210", message, help="add one, or write `best: last` without `patience`")
     stage = _tuned_stage(draft, tune)

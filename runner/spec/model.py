@@ -98,7 +98,7 @@ class TrainSpec:
     truncate: str = "refuse"  # refuse | prompt
     eval_every: int | None = None  # updates; None is once an epoch
     save_every: int = 50  # updates between resumable checkpoints
-    best: str = "last"  # last | loss
+    best: str = "last"  # last | loss | a metric of the valid rows' greedy answers
     patience: int | None = None  # evaluations without improvement before stopping early
     pack: bool = True  # rows side by side without padding, logits at labels only, where the architecture can
     share_prefix: bool | None = None  # None: where it is exact

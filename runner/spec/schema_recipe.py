@@ -77,6 +77,10 @@ LORA: dict[str, Rules] = {
     "vision": flag("Also on the vision tower's modules of these names.", False),
 }
 
+# Metrics that one greedy answer a sample is enough for.
+CHOOSING = [
+    name for name, m in METRICS.items() if m.direction != "none" and m.needs and set(m.needs) <= {"reference", "facts"}
+]
 TRAIN: dict[str, Rules] = {
     "optimizer": choice("The optimizer.", ["adam", "adamw"], "adam"),
     "learning_rate": real("The peak learning rate.", 2e-5, 1e-9, 1.0),
@@ -97,7 +101,12 @@ TRAIN: dict[str, Rules] = {
     "truncate": choice("Rows that are longer: refuse them, or cut the prompt's start.", ["refuse", "prompt"], "refuse"),
     "eval_every": whole("Updates between validations; left out it is once an epoch.", None, 1, 10_000_000),
     "save_every": whole("Updates between resumable checkpoints.", 50, 1, 10_000_000),
-    "best": choice("Which adapter is kept: the last, or that of the least validation loss.", ["last", "loss"], "last"),
+    "best": choice(
+        "Which adapter is kept: the last, that of the least validation loss, or that of the best metric of greedy"
+        " answers to the split `valid`.",
+        ["last", "loss", *CHOOSING],
+        "last",
+    ),
     "patience": whole("Validations without improvement before stopping.", None, 1, 1000),
     "pack": flag("Lay rows side by side without padding, with logits at labels only, where it can be done.", True),
     "share_prefix": word_or("Compute a prompt prefix that rows share once.", "boolean", ["auto"], "auto"),
