@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,11 @@ from runner.files import read_bytes, read_text
 from runner.report.hostile import one_line, visible
 from runner.run.finished import FinishedRun, finished_run
 from runner.run.trial import Answered, Input, busy_folder, subject_of, try_input
+from runner.samples.images import MAX_BYTES
 from runner.samples.sample import ImageRef
 from runner.samples.text import nfc
 from runner.scaffold.columns import IMAGE_ENDINGS
+from runner.scaffold.pictures import MAX_SIDE, as_stored, normalise, side_of
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +42,7 @@ def try_(
     """Put one INPUT through SUBJECT (a chain, tune, evaluation or model): before and after tuning, side by side.
 
     An INPUT is a picture (HEIC too, with pillow-heif), a .txt file, or a text. Pictures are turned upright and made
-    smaller as `lorarun data import` does. Models and adapters are those of the recorded run, compared with it.
+    smaller as the import of the data did. Models and adapters are those of the recorded run, compared with it.
 
     \b
       lorarun try analyse-then-file photo.jpg
@@ -51,7 +53,8 @@ def try_(
     run = finished_run(root, run_name)
     chosen = subject_of(run.spec, subject)
     with busy_folder(root) as folder:
-        given = _input(root, folder, inputs, fields, prompt)
+        side = side_of(root / chosen.dataset.path) if chosen.dataset else MAX_SIDE
+        given = _input(inputs, fields, prompt, lambda path: _picture(root, folder, path, side))
         answered = try_input(run, chosen, given, lambda _: None)
     if as_json:
         about = {"format": "lorarun/try/v1", "record": run.stored.id, "subject": chosen.id}
@@ -61,7 +64,7 @@ def try_(
     return int(ExitCode.SUCCESS)
 
 
-def _input(root: Path, folder: Path, inputs: Sequence[str], fields: Sequence[str], prompt: str) -> Input:
+def _input(inputs: Sequence[str], fields: Sequence[str], prompt: str, picture: Callable[[Path], ImageRef]) -> Input:
     named: dict[str, str] = {}
     for text in fields:
         name, equals, value = nfc(text).partition("=")
@@ -71,7 +74,7 @@ def _input(root: Path, folder: Path, inputs: Sequence[str], fields: Sequence[str
     images, texts = [], []
     for value in inputs:
         if value.lower().endswith(IMAGE_ENDINGS):
-            images.append(_picture(root, folder, Path(value)))
+            images.append(picture(Path(value)))
         elif value.endswith(".txt"):
             texts.append(read_text(Path(value), max_bytes=MAX_TEXT_BYTES))
         else:
@@ -81,12 +84,9 @@ def _input(root: Path, folder: Path, inputs: Sequence[str], fields: Sequence[str
     return Input(named, nfc(texts[0]) if texts else "", tuple(images), nfc(prompt))
 
 
-def _picture(root: Path, folder: Path, path: Path) -> ImageRef:
+def _picture(root: Path, folder: Path, path: Path, max_side: int) -> ImageRef:
     """The picture as the models get it, in a folder below the project, named by its digest."""
-    from runner.samples.images import MAX_BYTES
-    from runner.scaffold.pictures import normalise
-
-    picture = normalise(read_bytes(path, max_bytes=MAX_BYTES))
+    picture = normalise(read_bytes(as_stored(path), max_bytes=MAX_BYTES), max_side=max_side)
     digest = digest_bytes(picture.data)
     place = folder / f"{digest.removeprefix('sha256:')[:32]}{picture.suffix}"
     place.write_bytes(picture.data)

@@ -26,10 +26,9 @@ from runner.samples.rows import Row
 from runner.scaffold.columns import Column, columns_of, parse_map, split_of
 from runner.scaffold.grouping import SPLITS, Shares, assign, join, near_pairs
 from runner.scaffold.imported_rows import Converter, ImportedRow
-from runner.scaffold.pictures import MAX_SIDE
+from runner.scaffold.pictures import MAX_SIDE, SOURCE_FILE
 from runner.scaffold.sources import Gathered, Reading, gather, read_table, rows_of_folders
 
-SOURCE_FILE = "source.json"
 PROVENANCE = "provenance.jsonl"
 PEEK_ROWS = 200  # of each table, for guessing what its columns are
 

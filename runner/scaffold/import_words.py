@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,21 @@ ENOUGH_TO_JUDGE = 100  # rows of test: the gate's default `min_samples`
 
 def columns_told(made: Imported) -> Iterator[str]:
     """One line a column."""
-    width = max((len(one_line(c.name, 30)) for c in made.columns), default=0)
+    width = max((_cells(one_line(c.name, 30)) for c in made.columns), default=0)
     for column in made.columns:
-        name = f"  {one_line(column.name, 30):{width}}"
+        shown = one_line(column.name, 30)
+        name = f"  {shown}{' ' * (width - _cells(shown))}"
         if column.field == DROP:
             yield f"{name}  left out"
         elif column.why:
             yield f"{name}  → {one_line(column.field)} ({column.why})"
         else:
             yield f"{name}  stays {one_line(column.field, 30)}"
+
+
+def _cells(text: str) -> int:
+    """How many cells of a terminal a text takes: Hangul takes two each."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def preview_told(made: Imported) -> Iterator[str]:

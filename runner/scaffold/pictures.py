@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import unicodedata
 import warnings
 from collections import defaultdict
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from runner.errors import InvalidError
-from runner.files import read_bytes
+from runner.files import read_bytes, read_json
 from runner.samples.images import FORMATS, MAX_BYTES, MIN_SIDE
 from runner.samples.text import nfc
 from runner.scaffold.columns import IMAGE_ENDINGS
@@ -21,6 +22,7 @@ from runner.scaffold.columns import IMAGE_ENDINGS
 MAX_PIXELS = 170_000_000  # Pillow itself opens nothing over 178 million
 MAX_SIDE = 2048  # pixels, where nothing else is asked for
 MAX_FILES = 1_000_000
+SOURCE_FILE = "source.json"  # what an import says of itself, beside its rows
 _ORIENTATION = 0x0112
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif"}
 _KEPT_AS_THEY_ARE = {"PNG", "JPEG", "WEBP"}
@@ -99,6 +101,12 @@ def pictures_below(folder: Path) -> list[Path]:
     return found
 
 
+def as_stored(path: Path) -> Path:
+    """The path in the normal form in which the disk has it: typed names are NFC, macOS archives hold NFD."""
+    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
+    return path if path.exists() else next((p for p in forms if p.exists()), path)
+
+
 def read_picture(path: Path, folder: Path) -> bytes:
     """The bytes of a picture below `folder`.
 
@@ -106,6 +114,14 @@ def read_picture(path: Path, folder: Path) -> bytes:
         InvalidError: missing, a link, too large.
     """
     return read_bytes(path, max_bytes=MAX_BYTES, root=folder)
+
+
+def side_of(folder: Path) -> int:
+    """The longest side of pictures in a data set that `lorarun data import` made, `MAX_SIDE` for any other."""
+    path = folder / SOURCE_FILE
+    about = read_json(path, max_bytes=2**20) if path.is_file() else {}
+    side = about.get("max_side") if isinstance(about, dict) else None
+    return side if type(side) is int and 0 < side < MAX_SIDE else MAX_SIDE
 
 
 def normalise(data: bytes, *, max_side: int = MAX_SIDE) -> Picture:

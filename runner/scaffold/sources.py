@@ -13,7 +13,7 @@ from runner.samples.formats import METADATA
 from runner.samples.rows import READERS, SUFFIXES, Row
 from runner.scaffold.columns import IMAGE_ENDINGS
 from runner.scaffold.hub_data import fetch_files
-from runner.scaffold.pictures import Album
+from runner.scaffold.pictures import Album, as_stored
 from runner.scaffold.xlsx import read_xlsx
 
 HUB_PREFIX = "hf:"
@@ -73,7 +73,7 @@ def gather(
             below += [Table(folder / n, folder) for n in sorted(fetched.names) if Path(n).suffix.lower() in TABLES]
             folders.append(folder)
             continue
-        path = Path(source)
+        path = as_stored(Path(source))
         shown.append(path.resolve().name)
         if path.is_dir():
             folders.append(path)

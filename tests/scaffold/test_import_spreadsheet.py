@@ -95,6 +95,11 @@ def test_photos_are_turned_upright_and_their_originals_kept_byte_for_byte(owner)
         assert about["changes"] == ["turned upright", "metadata taken off"]
 
 
+def test_a_folder_that_is_typed_in_the_other_normal_form_is_found(owner):
+    made = import_data(["검수.xlsx", unicodedata.normalize("NFC", NFD)], None, ImportOptions())
+    assert made.pictures == 24
+
+
 def test_an_import_is_the_same_every_time_and_another_seed_splits_otherwise(owner):
     def digests(name, **options):
         import_data(["검수.xlsx", NFD], owner / name, ImportOptions(**options))
@@ -106,7 +111,7 @@ def test_an_import_is_the_same_every_time_and_another_seed_splits_otherwise(owne
 def test_the_command_shows_columns_and_five_rows_and_writes_only_when_told_where(owner, capsys):
     assert main(["data", "import", "검수.xlsx", NFD]) == 0
     err = capsys.readouterr().err
-    assert "정답    → answer (by its name)" in err
+    assert "정답      → answer (by its name)" in err
     assert err.count("40 × 24 → 24 × 40 (turned upright, metadata taken off)") == 5
     assert "nothing was written" in err
     assert {p.name for p in owner.iterdir()} == {"검수.xlsx", NFD}
