@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from runner.metrics.table import METRICS, option_problems
 from runner.spec.check_recipe import TEXT_FAMILIES, template
 from runner.spec.draft import Draft
 from runner.spec.model import DatasetSpec, EvaluationSpec, Key, MetricSpec, SweepSpec
 from runner.spec.suggest import did_you_mean
+
+_COLUMN = re.compile(r"\{[^{}]*\}")
 
 
 def check(draft: Draft) -> None:
@@ -52,6 +56,19 @@ def _dataset(draft: Draft, evaluation: EvaluationSpec) -> None:
     if dataset.image and family:
         message = f"`{dataset.id}` has images, and `{evaluation.subject}` ({family}) reads texts only"
         draft.error((*place, "dataset"), "E216", message, help="use a vision model")
+    _wording(draft, evaluation, dataset)
+
+
+def _wording(draft: Draft, evaluation: EvaluationSpec, judged: DatasetSpec) -> None:
+    """A tune that is judged on another data set than it learns from should be asked in the same words."""
+    tune = draft.spec.tunes.get(evaluation.subject)
+    learned = draft.spec.datasets.get(tune.dataset) if tune and not tune.chain else None
+    if learned is None or learned.id == judged.id or not (learned.prompt and judged.prompt):
+        return
+    for what, old, new in (("prompt", learned.prompt, judged.prompt), ("system", learned.system, judged.system)):
+        if _COLUMN.sub("{}", old) != _COLUMN.sub("{}", new):
+            message = f"`{evaluation.subject}` learns another {what} (that of `{learned.id}`) than it is asked here"
+            draft.warn(("evaluations", evaluation.id, "dataset"), "W533", message, help=f"it learns `{old[:80]}`")
 
 
 def _text_only(draft: Draft, subject: str) -> str:
