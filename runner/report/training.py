@@ -65,9 +65,19 @@ class Memory:
         return tuple(s for s in self.steps if s.held_a_model) or self.steps
 
     @property
+    def foremost(self) -> tuple[StepMemory, ...]:
+        """The steps that were forecast, and the one with the greatest peak; all where none was forecast."""
+        top = max((s.peak for s in self.steps if s.peak is not None), default=None)
+        first = next((s for s in self.models if s.peak is not None and s.peak == top), None)
+        found = tuple(s for s in self.models if s.forecast is not None or s is first)
+        return found if any(s.forecast is not None for s in found) else self.models
+
+    @property
     def others(self) -> tuple[StepMemory, ...]:
-        """The steps that held none."""
-        return tuple(s for s in self.steps if s not in self.models)
+        """The remaining steps, those that held a model first."""
+        shown = self.foremost
+        rest = [s for s in self.steps if s not in shown]
+        return tuple(sorted(rest, key=lambda s: not s.held_a_model))
 
     @property
     def scale(self) -> float:

@@ -18,7 +18,7 @@ from runner.record.model import Record
 from runner.record.shape import build
 from runner.report import html
 from runner.report.render import render
-from tests.report.sample_campaign import sample_evidence, sample_history, sample_record
+from tests.report.sample_campaign import sample_evidence, sample_history, sample_record, swept_record
 
 NASTY = (
     "</td><script>alert(1)</script><img src=x onerror=alert(2)>\" onload='x' ]]> --> </style> {{ 7*7 }} {% raw %} "
@@ -55,8 +55,11 @@ def written() -> dict[str, str]:
     return {f: render(record, rows, format=f, history=sample_history()) for f in formats}
 
 
-def test_html_has_no_element_or_attribute_that_came_from_text(written: dict[str, str]) -> None:
-    tree = lxml_html.document_fromstring(written["html"])
+@pytest.mark.parametrize("made", ["campaign", "sweep"])
+def test_html_has_no_element_or_attribute_that_came_from_text(written: dict[str, str], made: str) -> None:
+    swept = replace(build(Record, poisoned(plain(swept_record()))), created="2026-11-22T18:40:12Z")
+    text = written["html"] if made == "campaign" else render(swept, [], format="html")
+    tree = lxml_html.document_fromstring(text)
     scripts = [e.text_content() for e in tree.iter("script")]
     assert scripts == [str(html.asset("report.js"))]
     assert not list(tree.iter("iframe", "object", "embed", "base", "form", "template"))

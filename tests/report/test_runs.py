@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from lxml import html as lxml_html
 
+from runner.record.model import StepRecord
 from runner.report.render import render
 from runner.report.runs import runs
+from runner.report.training import memory
 from tests.report.sample_campaign import sample_record, swept_record
 
 
@@ -36,3 +38,15 @@ def test_the_page_names_every_step_and_every_reason() -> None:
 
 def test_nothing_ran_is_no_error() -> None:
     assert runs(()).groups == ()
+
+
+def test_memory_shows_forecast_steps_and_the_peak_first() -> None:
+    def step(name: str, peak: int, forecast: int | None, mlx: int | None = 1) -> StepRecord:
+        seen = {"peak_bytes": peak, "forecast_bytes": forecast, "mlx_peak_bytes": mlx}
+        return replace(sample_record().steps[0], id=name, memory=seen)
+
+    steps = [step("prepare/a", 5, None, None), step("tune/a", 60, 50), step("generate/a", 70, None)]
+    found = memory([*steps, step("generate/b", 70, None)], {})
+    assert [s.step for s in found.foremost] == ["tune/a", "generate/a"]
+    assert [s.step for s in found.others] == ["generate/b", "prepare/a"]
+    assert [s.step for s in memory(steps[2:], {}).foremost] == ["generate/a"]
