@@ -24,8 +24,9 @@ from runner.report.training import Curve
 from runner.report.view import View, view
 from runner.report.words import Words
 
-MAX_TEXT = 9_000_000  # characters of samples and answers in one report
-MAX_PICTURES = 6000
+MAX_TEXT_BYTES = 9_000_000  # of samples and answers in one report, before markup
+MAX_PICTURE_BYTES = 6_500_000
+CUTS = (4000, 2000, 1000, 600, 400, 300, 250, 220, 200, 180, 160, 140, 120)  # characters of a text that are kept
 
 
 @cache
@@ -76,7 +77,7 @@ def page(
 ) -> str:
     """The document; `home` is where its way back to a dashboard leads."""
     words = Words(catalogue(language))
-    seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURES)
+    seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURE_BYTES)
     style, script = asset("report.css"), asset("report.js")
     return (
         templates.html()
@@ -98,11 +99,14 @@ def page(
 
 
 def _characters(evidence: Sequence[Mapping[str, Any]]) -> int:
-    """How much of each text is kept, so that the whole file stays within `MAX_TEXT`."""
-    texts = sum(1 for row in evidence if row.get("kind") == "completion") + 2 * sum(
-        1 for row in evidence if row.get("kind") == "sample"
-    )
-    return max(160, min(4000, MAX_TEXT // max(1, texts)))
+    """How much of each text is kept: as much as leaves the whole file within `MAX_TEXT_BYTES`."""
+    keys = {"completion": ("text",), "sample": ("prompt", "system", "reference")}
+    texts = [str(row.get(key) or "") for row in evidence for key in keys.get(str(row.get("kind")), ())]
+    kept = CUTS[0]
+    for kept in CUTS:
+        if sum(len(text[:kept].encode(errors="replace")) for text in texts) <= MAX_TEXT_BYTES:
+            break
+    return kept
 
 
 @dataclass(frozen=True)

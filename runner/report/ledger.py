@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.acceptance.model import Check
 from runner.report import hostile
@@ -97,19 +97,18 @@ def ledger(
     Args:
         best: the best score that a sample can have, or None where there is no such value.
         limit: characters of a text that are kept.
-        pictures: thumbnails that are kept, over all rows.
+        pictures: bytes of thumbnails that are kept, over all rows; those of the worst news go first.
     """
     metric = deciding_metric(evaluation, checks, evidence)
     directions = [c.direction for c in checks if c.metric == f"{evaluation}.{metric}" and c.direction]
     lower = bool(directions) and directions[0] == "lower"
     ids = evidence.samples.get(evaluation, {})
-    left = pictures
-    rows: list[SampleRow] = []
-    for sample, row in ids.items():
-        built = _row(evaluation, sample, row, evidence, metric, lower=lower, best=best, limit=limit, pictures=left)
-        left -= sum(1 for p in built.pictures if p.url)
-        rows.append(built)
+    rows = [
+        _row(evaluation, sample, row, evidence, metric, lower=lower, best=best, limit=limit)
+        for sample, row in ids.items()
+    ]
     rows.sort(key=lambda r: (STATES.index(r.state), r.gain))
+    rows = _within(rows, pictures)
     states = [r.state for r in rows]
     counts = tuple((s, states.count(s)) for s in STATES if s in states)
     values = {v for r in rows for v in (r.score_before, r.score_after) if v is not None}
@@ -134,7 +133,6 @@ def _row(
     lower: bool,
     best: float | None,
     limit: int,
-    pictures: int,
 ) -> SampleRow:
     answers = {arm: evidence.completions.get((evaluation, arm, sample), {}) for arm in ("before", "after")}
     scores = {
@@ -150,7 +148,7 @@ def _row(
         prompt=hostile.visible(text(row.get("prompt")), limit),
         system=hostile.visible(text(row.get("system")), limit),
         reference=hostile.visible(text(row.get("reference")), limit),
-        pictures=_pictures(row, pictures),
+        pictures=_pictures(row),
         before=before,
         after=after,
         difference=difference(before, after),
@@ -165,12 +163,23 @@ def _row(
     )
 
 
-def _pictures(row: Row, most: int) -> tuple[Picture, ...]:
-    found: list[Picture] = []
-    for image in [mapping(i) for i in items(row.get("images"))][:8]:
-        url = hostile.thumbnail(image.get("thumbnail")) if len(found) < most else ""
-        found.append(Picture(url, hostile.one_line(text(image.get("path")), 200)))
-    return tuple(found)
+def _pictures(row: Row) -> tuple[Picture, ...]:
+    return tuple(
+        Picture(hostile.thumbnail(image.get("thumbnail")), hostile.one_line(text(image.get("path")), 200))
+        for image in [mapping(i) for i in items(row.get("images"))][:8]
+    )
+
+
+def _within(rows: list[SampleRow], most: int) -> list[SampleRow]:
+    """The rows with as many thumbnails as fit into `most` bytes, the first rows' first."""
+    left, kept = most, list[SampleRow]()
+    for row in rows:
+        shown = []
+        for picture in row.pictures:
+            left -= len(picture.url)
+            shown.append(picture if left >= 0 else replace(picture, url=""))
+        kept.append(replace(row, pictures=tuple(shown)))
+    return kept
 
 
 def _stages(evaluation: str, sample: str, evidence: Evidence, limit: int) -> tuple[Stage, ...]:

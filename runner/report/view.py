@@ -127,9 +127,11 @@ def best_of(metric: str) -> float | None:
 
 
 def view(
-    record: Record, evidence: Sequence[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 5000
+    record: Record, evidence: Sequence[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 6_000_000
 ) -> View:
-    """Everything that a report of `record` shows. Texts of samples are cut to `limit` characters."""
+    """Everything that a report of `record` shows. Texts of samples are cut to `limit` characters, their thumbnails to
+    `pictures` bytes in all.
+    """
     rows = reading.evidence(evidence)
     checks = tuple(reading.check(c) for c in items(record.verdict.get("checks")))
     metadata = reading.metadata(record.spec)
@@ -177,6 +179,8 @@ def _past(record: Record, history: Sequence[Record]) -> tuple[tuple[str, Record]
 
 def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int) -> tuple[Ledger, ...]:
     found: list[Ledger] = []
+    illustrated = sum(any(row.get("images") for row in own.values()) for own in rows.samples.values())
+    pictures //= max(1, illustrated)
     for evaluation in rows.samples:
         metric = ledger.deciding_metric(evaluation, checks, rows)
         best = best_of(f"{evaluation}.{metric}")

@@ -32,12 +32,21 @@ def test_states(before: float | None, after: float | None, lower: bool, best: fl
 
 def test_the_ledger_counts_every_sample_once_and_puts_the_worst_first() -> None:
     checks = tuple(reading.check(c) for c in sample_record().verdict["checks"])
-    book = ledger("chain", reading.evidence(sample_evidence(40)), checks, best=1.0, limit=100, pictures=3)
+    book = ledger("chain", reading.evidence(sample_evidence(40)), checks, best=1.0, limit=100, pictures=9_999_999)
     assert sum(n for _, n in book.counts) == book.total == len(book.rows) == 40
     assert [STATES.index(r.state) for r in book.rows] == sorted(STATES.index(r.state) for r in book.rows)
     assert book.metric == "fact_recall"
-    assert sum(1 for r in book.rows for p in r.pictures if p.url) == 3
+    assert all(p.url for r in book.rows for p in r.pictures)
     assert book.rows[0].stages[0].id == "analysis"
+
+
+def test_pictures_over_the_budget_are_left_out_of_the_last_rows() -> None:
+    rows = reading.evidence(sample_evidence(40))
+    full = ledger("chain", rows, (), best=1.0, limit=100, pictures=9_999_999)
+    budget = sum(len(r.pictures[0].url) for r in full.rows[:3])
+    book = ledger("chain", rows, (), best=1.0, limit=100, pictures=budget)
+    assert [bool(r.pictures[0].url) for r in book.rows[:5]] == [True, True, True, False, False]
+    assert all(r.pictures[0].path for r in book.rows)
 
 
 def test_a_difference_marks_only_the_words_that_changed() -> None:

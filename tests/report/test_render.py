@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.errors import UsageError
+from runner.report import html
 from runner.report.render import FORMATS, render
 from tests.report.sample_campaign import sample_evidence, sample_history, sample_record
 
@@ -33,3 +34,11 @@ def test_the_campaigns_own_language_is_the_default() -> None:
 def test_an_unknown_format_or_language_is_a_usage_error(format: str, language: str) -> None:
     with pytest.raises(UsageError, match="use one of"):
         render(sample_record(), [], format=format, language=language)
+
+
+def test_texts_are_cut_shorter_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**row, "text": "가나다라" * 2000} if row["kind"] == "completion" else row for row in sample_evidence(9)]
+    whole = html.page(sample_record(), rows, (), language="en")
+    assert "… [+4,000]" in whole
+    monkeypatch.setattr(html, "MAX_TEXT_BYTES", 60_000)
+    assert len(html.page(sample_record(), rows, (), language="en").encode()) < len(whole.encode()) / 4
