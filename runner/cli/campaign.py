@@ -239,7 +239,7 @@ def _rehearsed(spec: Spec, root: Path) -> int:
 
     planned = plan_campaign(spec, root, Options())
     seen = outlook(spec, root, planned.plan, planned.survey)
-    click.echo(rehearsal_text(planned, seen, now=datetime.now().astimezone()))
+    click.echo(rehearsal_text(spec, root, planned, seen, now=datetime.now().astimezone()))
     return int(ExitCode.SUCCESS)
 
 

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from runner import files
 from runner.cli.plan_text import duration, size
+from runner.errors import LorarunError
+from runner.plan.model import Step
 from runner.plan.rehearsal import REPORT
 from runner.report.hostile import one_line
+from runner.run.calibrating import calibration_of
 from runner.run.campaign import Planned
 from runner.run.outlook import Outlook
+from runner.run.rehearsal import pins_of
+from runner.spec.model import ModelSpec, Spec
 
 ANSWERING = ("generate", "score", "select")
 
 
-def rehearsal_text(planned: Planned, seen: Outlook, *, now: datetime) -> str:
-    """A line for each tuning that was tried, then the time of all that is left to run."""
+def rehearsal_text(spec: Spec, root: Path, planned: Planned, seen: Outlook, *, now: datetime) -> str:
+    """A line for each tuning that was tried, its memory beside the forecast, then the time of all that is left."""
     lines: list[str] = []
     for one in planned.plan.steps:
         if one.step.kind == "rehearse" and one.action == "cached":
             report = files.read_json(planned.survey.artifacts.place(one.key) / REPORT)
-            lines += _model(one.step.group, report, planned.survey.artifacts.place(one.key))
+            lines += _model(one.step.group, report)
+            lines += _memory(spec.models[one.step.group], root, one.step, report, planned.survey.known.environment)
     return "\n".join([*lines, _time(planned, seen, now)])
 
 
-def _model(model: str, report: dict[str, Any], folder: Path) -> Iterable[str]:
+def _model(model: str, report: dict[str, Any]) -> Iterable[str]:
     for name, tune in report["tunes"].items():
-        off = [f"{p['path']} {p['finding']}" for p in tune["paths"] if p["finding"]]
-        paths = f"; off would be: {', '.join(off)}" if off else ""
+        off = [f"; {path} {said}" for path, said in pins_of(tune["paths"]).items() if said.startswith("off")]
         yield (
             f"rehearsed  {one_line(name)}: {tune['tokens_per_second']:,.0f} tokens/s at rows of "
             f"{tune['longest_row_tokens']} tokens, {size(tune['peak_memory_bytes'])} at most, resumed to the same "
-            f"adapter, alive{one_line(paths)}"
+            f"adapter, alive{one_line(''.join(off))}"
         )
     rate = report["rates"]["generate_tokens_per_second"]
     if rate:
@@ -42,6 +47,20 @@ def _model(model: str, report: dict[str, Any], folder: Path) -> Iterable[str]:
         longest = max(p["longest_tokens"] for p in report["prompts"].values())
         speed = f"{count} answers at {rate:,.0f} tokens/s"
         yield f"rehearsed  {one_line(model)}: {speed}, prompts of up to {longest} tokens"
+
+
+def _memory(
+    model: ModelSpec, root: Path, step: Step, report: dict[str, Any], environment: Mapping[str, str]
+) -> Iterable[str]:
+    try:
+        found = calibration_of(model, root, step, report, environment)
+    except LorarunError as error:
+        yield f"memory     not forecast: {one_line(error.message, 200)}"
+        return
+    for pair in found.pairs:
+        ratio = pair.measured_bytes / pair.forecast_bytes
+        forecast, measured = size(pair.forecast_bytes), size(pair.measured_bytes)
+        yield f"memory     {one_line(pair.phase)}: {measured} measured, {forecast} forecast (x {ratio:.2f})"
 
 
 def _time(planned: Planned, seen: Outlook, now: datetime) -> str:

@@ -1,0 +1,52 @@
+"""What rehearsals say of the memory forecast: the very rows that were tried, forecast beside their measured peak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.canonical import digest_value
+from runner.machine.blas import child_environment, find
+from runner.memory.calibrate import Calibration, Pair, calibrate
+from runner.memory.forecast import RowShape, TuneShape, forecast
+from runner.models.facts import facts_of
+from runner.plan.model import Step
+from runner.run.child import import_path
+from runner.spec.model import LoraSpec, ModelSpec, TrainSpec
+
+
+def calibration_of(
+    model: ModelSpec, root: Path, step: Step, report: Mapping[str, Any], environment: Mapping[str, str]
+) -> Calibration:
+    """The factor between MLX's measured peaks and the forecasts of the same rows. Traces in a child; loads nothing.
+
+    Raises:
+        InvalidError, StepError: as `memory.forecast.forecast`.
+    """
+    shapes = {t["id"]: _shape(t, report["tunes"][t["id"]]) for t in step.params["tunes"]}
+    if not shapes:
+        return calibrate(digest_value(environment), ())
+    found = forecast(
+        facts_of(model, root).config,
+        dtype=step.params["dtype"],
+        tunes=shapes,
+        generations={},
+        environment={**child_environment(find()), "PYTHONPATH": import_path()},
+    )
+    pairs = []
+    for name, candidates in found.tunes.items():
+        peak = candidates[0].peak
+        measured = int(report["tunes"][name]["peak_memory_bytes"])
+        pairs.append(Pair(f"tune/{name}", peak.peak_bytes, peak.static_bytes, measured))
+    return calibrate(digest_value(environment), pairs)
+
+
+def _shape(entry: Mapping[str, Any], seen: Mapping[str, Any]) -> TuneShape:
+    train = TrainSpec(**entry["settings"])
+    lora = LoraSpec(**{**entry["lora"], "target_modules": tuple(entry["lora"]["target_modules"])})
+    rows = tuple(
+        RowShape(total, answer if train.mask_prompt else total - 1, tuple((f, h, w) for f, h, w in grids))
+        for total, answer, grids in seen["shapes"]
+    )
+    return TuneShape(lora, train, rows, (), ((int(train.micro_batch or 1), bool(train.grad_checkpoint)),))
