@@ -39,7 +39,10 @@ from runner.engines.memory_model import engine_from, made_up_row
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.remat import checkpointed
 from runner.engines.step import Step
+from runner.plan.paths import decide, resolved
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
+
+UPDATES = 3  # the stream's lag differs from one to the next, and the peak is that of the worst
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,9 @@ def predicted(case: Case) -> int:
 
 
 def train_of(case: Case) -> TrainSpec:
-    return TrainSpec(batch_size=case.batch, max_updates=2, epochs=2)
+    updates = 2 if case.bits else UPDATES  # packed products are slow on the CPU
+    train = TrainSpec(batch_size=case.batch, max_updates=updates, epochs=updates)
+    return resolved(train, decide(lora_of(case), train, config_of(case), micro_batch=case.micro))
 
 
 def lora_of(case: Case) -> LoraSpec:
@@ -133,6 +138,14 @@ def measured(case: Case) -> int:
     return peak - resident
 
 
+def valid_rows(case: Case, engine):
+    """Other rows than the train split's, with images of their own."""
+    grids, reader = [tuple(grid) for grid in grids_of(case)], getattr(engine, "reader", None)
+    return tuple(
+        made_up_row(f"v{i}", tokens=case.tokens, labels=case.labels, grids=grids, reader=reader) for i in range(2)
+    )
+
+
 def run_tune(engine, case: Case, rows) -> int:
     with tempfile.TemporaryDirectory() as folder:
         train = train_of(case)
@@ -140,8 +153,11 @@ def run_tune(engine, case: Case, rows) -> int:
         request = TuneRequest((), (), lora_of(case), train, 1, "t", where, where, case.micro, case.checkpoint)
         attached = engine.attach(request.lora, seed=1, stream="t")
         chosen = engine.choose_path(request, rows)
-        loop = Loop(request, Step(engine.model, chosen.path, attached.dropout), rows, rows[:2], digest="x")
-        chosen.path.batch(rows)  # features are made before the peak is counted: they have a phase of their own
+        valid = valid_rows(case, engine)
+        loop = Loop(request, Step(engine.model, chosen.path, attached.dropout), rows, valid, digest="x")
+        chosen.path.batch(
+            (*rows, *valid)
+        )  # features are made before the peak is counted: they have a phase of their own
         gc.collect()
         mx.reset_peak_memory()
         with checkpointed(engine.layers() if chosen.patch_layers else []):

@@ -128,10 +128,11 @@ class QwenDecoder:
         seen = [reader.look(p, i) for p in prompts for i in range(len(p.grids))]
         ids = mx.array(np.stack([p.ids for p in places], axis=1))[..., :-1]
         first = tokens[:, :-1]
-        features = api.placed(self._model, first, first == reader.image_token, seen, ids)
         self._deltas = mx.array([[p.delta] for p in places])
         self._cache = api.empty_cache(self._model)
-        api.read(self._model, mx.array(first), self._cache, **features)
+        mask = first == reader.image_token
+        api.read(self._model, mx.array(first), self._cache, **api.placed(self._model, first, mask, seen, ids))
+        api.evaluate(self._cache)
         return self.next(mx.array(tokens[:, -1]))
 
     def next(self, tokens: mx.array) -> mx.array:

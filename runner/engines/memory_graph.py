@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import mlx.core as mx
@@ -132,8 +133,9 @@ def capture(function: Callable[..., Sequence[mx.array]], arguments: Sequence[mx.
 
     def note(arrays: Sequence[Any]) -> tuple[str, ...]:
         for name, shape, dtype in arrays:
-            values[name] = Value(tuple(shape), _SIZES[str(dtype).rsplit(".", 1)[-1]])
-        return tuple(name for name, *_ in arrays)
+            if name not in values:
+                values[name] = Value(tuple(shape), _itemsize(dtype))
+        return tuple([array[0] for array in arrays])
 
     def receive(event: dict[str, Any]) -> None:
         if event["type"] == "primitive":
@@ -150,6 +152,11 @@ def capture(function: Callable[..., Sequence[mx.array]], arguments: Sequence[mx.
         values.setdefault(name, Value(tuple(array.shape), array.itemsize))
     whole = Graph(tuple(_with_checkpoints(nodes)), inputs, constants, outputs, values)
     return _apart(_needed(whole))
+
+
+@cache
+def _itemsize(dtype: mx.Dtype) -> int:
+    return _SIZES[str(dtype).rsplit(".", 1)[-1]]
 
 
 def _with_checkpoints(nodes: Sequence[Node]) -> Iterator[Node]:

@@ -61,7 +61,8 @@ class Tuning:
         layers = self.engine.layers() if self.chosen.patch_layers else []
         with traceable_checkpoints(self.step.dropout), checkpointed(layers):
             graph = self._captured(function, [self.trained, self.frozen, gathered, inputs], [mx.array(1.0), keys])
-        return simulate(graph)
+        # the loop lets go of the batch and the scale before it evaluates; the keys it holds
+        return simulate(graph, loose=graph.inputs[-len(inputs) - 2 : -1])
 
     def update(self) -> Usage:
         """Clipping and the optimizer's update. Old parameters and state may be overwritten where they lie."""

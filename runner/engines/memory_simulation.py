@@ -75,7 +75,8 @@ class Simulation:
         self.graph = graph
         self.now = self.peak = 0
         self.at = ""
-        self._tasks = tasks
+        # how full the stream's unfinished task is depends on what ran before: the fullest holds the most
+        self._lag = tasks * DISPATCHES + DISPATCHES - 1
         self._loose = set(loose)
         self._sizes: list[int] = []
         self._arrays: list[int] = []  # buffer → arrays that lie in it
@@ -101,6 +102,10 @@ class Simulation:
         for name in self.graph.outputs:
             self._uses[name] += 1
         self.now = self.peak = 0
+        for name in self._loose:
+            if not self._uses[name]:  # nobody holds it
+                self._arrays[self._where[name]] -= 1
+                self._free(self._where[name])
         for node in order:
             self._step(node)
         self._finish(self._dispatched)
@@ -132,7 +137,7 @@ class Simulation:
             if self._uses[name] == 0:
                 self._arrays[self._where[name]] -= 1
                 self._free(self._where[name])
-        self._finish((self._dispatched // DISPATCHES - self._tasks) * DISPATCHES)
+        self._finish(self._dispatched - self._lag)
 
     def _make(self, node: Node) -> bool:
         """Give the outputs buffers; True where one was taken over."""

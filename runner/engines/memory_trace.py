@@ -2,7 +2,8 @@
 
 Request: {"config": {…config.json…}, "dtype": "auto", "tunes": {name: {"lora": {…}, "train": {…}, "rows": [{"tokens": n,
 "labels": n, "grids": [[1, 28, 28], …]}, …], "valid": [rows], "candidates": [[micro_batch, grad_checkpoint], …],
-"fits_bytes": n}}, "generations": {name: {"batch": n, "tokens": n, "max_tokens": n, "grids": […]}}}.
+"fits_bytes": n, "images": n, "whole": bool}}, "generations": {name: {"batch": n, "tokens": n, "max_tokens": n, "grids":
+[…]}}}. `images` are all of the data set (absent: those of the rows); `whole` says that the rows stand for many more.
 
 Candidates are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load": {…}, "tunes":
 {name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]}, "generations":
@@ -11,6 +12,7 @@ Candidates are traced in order until one peaks below `fits_bytes` (absent: all o
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -20,7 +22,8 @@ from runner.engines.device import activate_blas
 
 activate_blas()
 
-from runner.engines.engine import MlxEngine  # noqa: E402 -- the BLAS comes before MLX
+from runner.engines.engine import MlxEngine, embedding_shape  # noqa: E402 -- the BLAS comes before MLX
+from runner.engines.fast_paths import FROZEN_LIMIT_BYTES  # noqa: E402
 from runner.engines.images import ImageEngine  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402
 from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
@@ -28,6 +31,7 @@ from runner.engines.memory_graph import nothing_evaluated  # noqa: E402
 from runner.engines.memory_model import engine_from, made_up_row  # noqa: E402
 from runner.engines.memory_phases import Tuning, parameter_bytes  # noqa: E402
 from runner.engines.memory_simulation import Usage  # noqa: E402
+from runner.engines.packed import Packed  # noqa: E402
 from runner.engines.protocol import GenerateRequest, TuneRequest  # noqa: E402
 from runner.engines.rows import Row  # noqa: E402
 from runner.engines.vision import MEMORY_LIMIT_BYTES, Grid  # noqa: E402
@@ -70,7 +74,8 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
     attached = engine.attach(lora, seed=0, stream="")
     try:
         tuning = Tuning(engine, request, attached, (*rows, *valid))
-        kept = _features_bytes(engine, (*rows, *valid))
+        kept = _features_bytes(engine, (*rows, *valid), asked.get("images"))
+        kept += _entered_bytes(engine, tuning.step.path, (*rows, *valid), whole=bool(asked.get("whole")))
         base = tuning.resident_bytes + kept
         gradients = sum(value.nbytes for _, value in tuning.trained)
         micro_batch = min(micro_batch, train.batch_size)
@@ -94,7 +99,7 @@ def generation(engine: MlxEngine, asked: Answer) -> Answer:
     prompts = [row.prompt] * int(asked["batch"])
     request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
     answering = Answering(engine, request, prompts, int(asked["max_tokens"]))
-    base = parameter_bytes(engine) + _features_bytes(engine, [row])
+    base = parameter_bytes(engine) + _features_bytes(engine, [row], asked.get("images"))
     reading, writing = answering.reading(), answering.writing()
     phases = {"prompt": _phase(base, reading)}
     phases["answer"] = _phase(base + writing.inputs_bytes - parameter_bytes(engine), writing)
@@ -109,13 +114,21 @@ def _images(engine: MlxEngine, rows: Any, base: int) -> Answer:
     return {"images": _phase(base, looking(engine, largest))}
 
 
-def _features_bytes(engine: MlxEngine, rows: Any) -> int:
-    """Cached features of all images, as far as the store keeps them in memory."""
+def _features_bytes(engine: MlxEngine, rows: Any, images: int | None) -> int:
+    """Cached features of `images` images (None: those of the rows), as far as the store keeps them in memory."""
     if not isinstance(engine, ImageEngine):
         return 0
     reader: Any = engine.reader
-    total = sum(reader.look(row.prompt, i).nbytes for row in rows for i in range(len(row.prompt.grids)))
+    each = [reader.look(row.prompt, i).nbytes for row in rows for i in range(len(row.prompt.grids))]
+    total = sum(each) if images is None else images * max(each, default=0)
     return int(min(MEMORY_LIMIT_BYTES, total))
+
+
+def _entered_bytes(engine: MlxEngine, path: Any, rows: tuple[Row, ...], *, whole: bool) -> int:
+    """What is kept of frozen lower layers: of these rows, or all that may be kept where they are not all of them."""
+    width, dtype = embedding_shape(engine.layers()[-1])
+    tokens = path.kept_tokens(rows) if isinstance(path, Packed) else 0
+    return FROZEN_LIMIT_BYTES if tokens and whole else tokens * width * int(dtype.size)
 
 
 def _given(usage: Usage, tuning: Tuning, several: bool) -> int:
@@ -152,6 +165,7 @@ def _spec(kind: Any, values: Answer) -> Any:
 
 def main() -> int:
     """Answer the request on stdin."""
+    gc.disable()  # hundreds of thousands of values and no cycles among them: a third of the time
     json.dump(answer(json.load(sys.stdin)), sys.stdout)
     return 0
 

@@ -242,8 +242,13 @@ def empty_cache(model: nn.Module) -> list[Any]:
 
 
 def read(model: nn.Module, tokens: mx.array, cache: list[Any], **inputs: Any) -> None:
-    """Take tokens into the cache; no logits are computed."""
+    """Take tokens into the cache; no logits are computed, and nothing is evaluated: while a caller holds `inputs`,
+    their buffers can't be taken over."""
     model.language_model(tokens, cache=cache, **inputs)
+
+
+def evaluate(cache: list[Any]) -> None:
+    """Compute what was read into the cache."""
     mx.eval([layer.state for layer in cache])
 
 

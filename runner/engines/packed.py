@@ -112,6 +112,11 @@ class Packed:
         mx.eval(entered)
         return Batch(batch.arrays | entered, replace(layout, start=self._frozen.layers))
 
+    def kept_tokens(self, rows: Sequence[Row]) -> int:
+        """Tokens whose entry into the first walked block is kept once every row was seen; 0 where none are."""
+        different = {(row.tokens, row.prompt.images): row.length for row in rows}
+        return sum(different.values()) if self._frozen else 0
+
     def loss_sum(self, model: nn.Module, batch: Batch) -> mx.array:
         hidden = self._walk.hidden(model, batch)
         return cross_entropy_sum(self._walk.logits(model, hidden), batch.arrays["targets"])

@@ -33,18 +33,21 @@ def fit_tune(
     valid: Sequence[RowShape] = (),
     limit_bytes: int | None,
     machine_bytes: int | None,
+    images: int | None = None,
+    whole: bool = False,
     environment: Mapping[str, str] | None = None,
 ) -> Choice:
     """Micro-batch and checkpointing for one tuning, decided from config.json before anything is loaded.
 
-    `rows` need only hold the longest ones, as many as a batch has; `machine_bytes` is what the machine can give.
+    `rows` need only hold the longest ones, as many as a batch has; `images` and `whole` are
+    `TuneShape`'s; `machine_bytes` is what the machine can give.
 
     Raises:
         ResourceError: nothing fits; it names the prediction, the key to change and the largest value that fits.
         InvalidError, StepError: as `forecast`.
     """
     budget = budget_for(limit_bytes, machine_bytes)
-    shape = TuneShape(lora, train, tuple(rows), tuple(valid), candidates_for(train))
+    shape = TuneShape(lora, train, tuple(rows), tuple(valid), candidates_for(train), images, whole)
     fits = None if budget is None else budget.fits_bytes
     first = replace(shape, candidates=shape.candidates[:1]) if budget is None else shape
 

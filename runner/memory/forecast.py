@@ -40,6 +40,8 @@ class TuneShape:
     rows: tuple[RowShape, ...]
     valid: tuple[RowShape, ...]
     candidates: tuple[tuple[int, bool], ...]
+    images: int | None = None  # of the whole data set, whose features are kept; None is those of the rows
+    whole: bool = False  # the rows stand for many more, which frozen layers may keep too
 
 
 @dataclass(frozen=True)

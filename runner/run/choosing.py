@@ -16,10 +16,10 @@ from runner.canonical import digest_value, plain
 from runner.errors import InvalidError, LorarunError, StepError
 from runner.machine.blas import child_environment, find
 from runner.machine.environment import ABSENT, environment_class
-from runner.machine.memory import total_bytes
+from runner.machine.memory import gpu_working_set_bytes, total_bytes
 from runner.memory.fit import fit_tune
 from runner.memory.forecast import RowShape
-from runner.memory.grids import Grid, largest_grid
+from runner.memory.grids import largest_grid
 from runner.models.facts import ModelFacts, facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.params import Choice
@@ -76,6 +76,7 @@ class _Asked:
     rows: tuple[RowShape, ...]
     limit_bytes: int | None
     machine_bytes: int
+    images: int | None  # of the data set
 
     def key(self, environment: Mapping[str, str]) -> str:
         """Of this forecast in the cache."""
@@ -92,6 +93,7 @@ class _Asked:
                 "rows": self.rows,
                 "limit": self.limit_bytes,
                 "machine": self.machine_bytes,
+                "images": self.images,
             }
         )
 
@@ -128,21 +130,22 @@ def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
     model = spec.models[tune.model]
     facts = facts_of(model, root)
-    grid = _grid(spec, tune, root, facts)
+    dataset = spec.datasets[tune.dataset]
+    seen = images_of(dataset, root) if facts.is_vision and dataset.image else []
+    grid = largest_grid(_sizes(root, seen), facts.preprocessor)
     paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).tunes.get(tune.id))
     tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())
-    return _Asked(
-        facts, model.dtype, tune, (row,) * tune.train.batch_size, spec.limits.memory_bytes, total_bytes() or 0
-    )
+    rows = (row,) * tune.train.batch_size
+    limit, images = spec.limits.memory_bytes, len(seen) if grid else None
+    return _Asked(facts, model.dtype, tune, rows, limit, _machine_bytes(), images)
 
 
-def _grid(spec: Spec, tune: TuneSpec, root: Path, facts: ModelFacts) -> Grid | None:
-    dataset = spec.datasets[tune.dataset]
-    if not facts.is_vision or not dataset.image:
-        return None
-    return largest_grid(_sizes(root, images_of(dataset, root)), facts.preprocessor)
+def _machine_bytes() -> int:
+    """What this machine can give: on a Mac no more than its GPU may wire; 0 where it cannot be read."""
+    known = [n for n in (total_bytes(), gpu_working_set_bytes()) if n is not None]
+    return min(known, default=0)
 
 
 def _sizes(root: Path, paths: list[Path]) -> Iterator[tuple[int, int]]:
@@ -169,6 +172,8 @@ def _forecast(tune: TuneSpec, asked: _Asked) -> Choice:
             rows=asked.rows,
             limit_bytes=asked.limit_bytes,
             machine_bytes=asked.machine_bytes or None,
+            images=asked.images,
+            whole=True,
             environment=environment,
         )
     except (InvalidError, StepError) as error:
