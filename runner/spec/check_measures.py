@@ -89,6 +89,9 @@ def _sweep(draft: Draft, sweep: SweepSpec) -> None:
     if sweep.metric.name in METRICS and METRICS[sweep.metric.name].direction == "none":
         message = f"`{sweep.metric.name}` has no better or worse, so it cannot choose a winner"
         draft.error(place, "E209", message, help="choose another metric")
+    if sweep.metric.name == "prompt_consistency":
+        message = "variants are not asked in other words, so `prompt_consistency` cannot choose a winner"
+        draft.error(place, "E209", message, help="choose another metric")
     subject = draft.spec.tunes[sweep.tune].chain or sweep.tune
     _named(draft, place, sweep.metric, dataset, subject)
 

@@ -1,5 +1,7 @@
 """`runner/spec/matrix.py`: one tune written as many."""
 
+import pytest
+
 from tests.spec.specs import SMALL, findings, read, with_tune
 
 SELECT = "select: {metric: rougeL}"
@@ -43,8 +45,9 @@ def test_a_matrix_that_leaves_one_variant_is_refused():
     assert [f[-4:] for f in findings(with_tune(f"matrix: {{axes: {{lora.rank: [4]}}, {SELECT}}}"))] == ["E305"]
 
 
-def test_a_metric_without_better_or_worse_cannot_choose():
-    text = with_tune("matrix: {axes: {lora.rank: [4, 8]}, select: {metric: response_length}}")
+@pytest.mark.parametrize("metric", ["response_length", "prompt_consistency"])
+def test_a_metric_that_variants_do_not_have_or_without_better_or_worse_cannot_choose(metric):
+    text = with_tune(f"matrix: {{axes: {{lora.rank: [4, 8]}}, select: {{metric: {metric}}}}}")
     assert [f[-4:] for f in findings(text)] == ["E209"]
 
 
