@@ -109,7 +109,8 @@ def show(spec: Path, dataset: str, split: str, rows: int, model: str, out: Path 
     with shown(loaded, root, dataset, split=split, count=rows, model=model) as found:
         write_text(path, samples_page(found, root, language=loaded.metadata.language))
         click.echo(f"{len(found.rows)} of {found.of:,} rows, as {one_line(found.model)} reads them", err=True)
-    click.echo(one_line(path))
+    here = Path.cwd().resolve()
+    click.echo(one_line(path.relative_to(here) if path.is_relative_to(here) else path))
     if opened:
         click.launch(path.resolve().as_uri())
     return int(ExitCode.SUCCESS)
