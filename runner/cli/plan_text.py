@@ -116,6 +116,8 @@ def totals(plan: Plan, outlook: Outlook, *, now: datetime) -> list[str]:
     if not run:
         return [f"nothing to run: all {cached} steps are cached"]
     lines = [f"{len(plan.steps)} steps: {run} to run, {cached} cached", _time(outlook, now)]
+    if outlook.untimed and any(s.step.kind == "rehearse" for s in plan.to_run):
+        lines.append(f"        `lorarun apply {one_line(plan.spec_path)} --rehearse-only` measures it in minutes")
     lines += [_memory(outlook), _disk(outlook)]
     lines += [
         f"fetch   {one_line(d.path)} at {one_line(d.revision)}: {_about(d.size_bytes)}" for d in outlook.downloads

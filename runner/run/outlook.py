@@ -99,8 +99,9 @@ def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey) -> Outlook:
     """What the steps of `plan` that are not cached will take, each as if its inputs were new."""
     here = [m for m in _oldest_first(surveyed.artifacts) if _same_machine(m, surveyed.known.environment)]
     history = _history(spec, root, plan, surveyed, here)
+    last = {m.step: m for m in here}
     return Outlook(
-        steps={s.step.id: _step(s, spec, root, surveyed, history, here) for s in plan.to_run},
+        steps={s.step.id: _step(s, spec, root, surveyed, history, last.get(s.step.id)) for s in plan.to_run},
         downloads=tuple(_download(m, root) for m in surveyed.absent),
         after=dependencies(spec, root),
         used_bytes=used_bytes(root),
@@ -182,11 +183,10 @@ def _positive(value: Any) -> float | None:
 
 
 def _step(
-    planned: PlannedStep, spec: Spec, root: Path, surveyed: Survey, history: History, here: Iterable[Manifest]
+    planned: PlannedStep, spec: Spec, root: Path, surveyed: Survey, history: History, last: Manifest | None
 ) -> StepOutlook:
     step = planned.step
     weights = surveyed.known.sources.get(f"checkpoint/{step.group}", "") if step.group else ""
-    last = [m for m in here if m.step == step.id]
     return StepOutlook(
         duration_of(step, history, weights=weights),
         _memory(step, last),
@@ -194,10 +194,10 @@ def _step(
     )
 
 
-def _memory(step: Step, last: list[Manifest]) -> Amount:
+def _memory(step: Step, last: Manifest | None) -> Amount:
     if step.forecast_bytes is not None:
         return Amount(step.forecast_bytes, "forecast of MLX's peak")
-    peak = last[-1].memory.get("peak_bytes") if last else None
+    peak = last.memory.get("peak_bytes") if last else None
     if isinstance(peak, int):
         return Amount(peak, "the peak of its last run")
     return Amount(None, "it is neither forecast nor measured yet")

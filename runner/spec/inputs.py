@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from runner.errors import Diagnostic, InvalidError
 from runner.files import read_text
 from runner.samples.render import placeholders
-from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec
+from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec, TuneSpec
 from runner.spec.power import ASSUMED_BASELINE, power, rows_needed
 
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
@@ -192,17 +193,27 @@ def _weak(spec: Spec, key: Key, target: TargetSpec, path: str, rows: int) -> lis
     return [replace(at(spec, key, "W531", message, severity="warning", help=help), note=note)]
 
 
+def _tunes(spec: Spec) -> Iterator[tuple[str, TuneSpec]]:
+    """Each tune under its name in the spec; of a sweep each variant."""
+    for name, tune in spec.tunes.items():
+        sweep = spec.sweeps.get(name)
+        for variant in sweep.variants if sweep else (tune,):
+            yield name, variant
+
+
 def _still(spec: Spec, dataset: DatasetSpec, rows: int) -> list[Diagnostic]:
     """Tunes whose updates are too few or too small: Adam moves a weight by about the learning rate each update."""
     found = []
-    for name, tune in spec.tunes.items():
-        if tune.dataset != dataset.id or rows < SAMPLE_ROWS or name in spec.sweeps:
+    for name, tune in _tunes(spec):
+        if tune.dataset != dataset.id or rows < SAMPLE_ROWS:
             continue
         updates = math.ceil(rows * tune.train.epochs / tune.train.batch_size)
         updates = min(updates, tune.train.max_updates or updates)
         if updates * tune.train.learning_rate < LEAST_WAY:
             message = f"{updates:,} updates at a learning rate of {tune.train.learning_rate:g} will hardly move a model"
-            key: Key = ("tunes", name, "train", "learning_rate")
+            message = f"`{tune.id}`: {message}" if tune.id != name else message
+            place: Key = ("matrix", "axes") if tune.id != name else ("train", "learning_rate")
+            key: Key = ("tunes", name, *place)
             most = tune.train.max_updates
             more = f"a larger `max_updates` than {most}" if most == updates else "more epochs"
             help = f"about {LEAST_WAY / updates * 10:.0e} would, or {more}"

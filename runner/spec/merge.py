@@ -23,10 +23,11 @@ _VARIABLE = re.compile(r"\$\{vars\.([^{}\s]{1,100})\}")
 def override(tree: Tree, assignments: Sequence[str]) -> list[Diagnostic]:
     """Apply `--set key=value` texts to the document, in their order; the value is read as YAML."""
     found: list[Diagnostic] = []
-    for text in assignments:
-        source = Source.of("--set", text)
+    # All arguments are one source, a line each, so that a place tells them apart.
+    source = Source("--set", "", tuple(re.sub("[\n\r\x85\u2028\u2029]", " ", text) for text in assignments))
+    for line, text in enumerate(assignments):
         name, equals, value = text.partition("=")
-        whole = Span(0, 0, 0, len(text))
+        whole = Span(line, 0, line, len(text))
         if not equals or not name.strip() or any(not part for part in name.strip().split(".")):
             found.append(
                 at_span(source, whole, "E306", "`--set` takes key=value", help="`--set tunes.x.train.epochs=1`")
@@ -34,32 +35,32 @@ def override(tree: Tree, assignments: Sequence[str]) -> list[Diagnostic]:
             continue
         parsed = parse(Source.of("--set", value)) if value.strip() else parse(Source.of("--set", '""'))
         if parsed.tree is None or parsed.diagnostics:
-            found += [_in_argument(d, text, len(name) + 1) for d in parsed.diagnostics]
+            found += [_in_argument(d, source.lines[line], line, len(name) + 1) for d in parsed.diagnostics]
             continue
-        moved = _shifted(parsed.tree, source, len(name) + 1)
-        found += _assign(tree, _parts(name), moved, at_span(source, whole, "E306", "", help=""))
+        moved = _shifted(parsed.tree, source, line, len(name) + 1)
+        found += _assign(tree, _parts(name, line), moved, at_span(source, whole, "E306", "", help=""))
     return found
 
 
-def _parts(name: str) -> list[tuple[str, Span]]:
+def _parts(name: str, line: int) -> list[tuple[str, Span]]:
     """The parts of a dotted name, each with its place in the argument."""
     column = len(name) - len(name.lstrip())
     parts = []
     for part in name.strip().split("."):
-        parts.append((part, Span(0, column, 0, column + len(part))))
+        parts.append((part, Span(line, column, line, column + len(part))))
         column += len(part) + 1
     return parts
 
 
-def _in_argument(diagnostic: Diagnostic, text: str, by: int) -> Diagnostic:
+def _in_argument(diagnostic: Diagnostic, text: str, line: int, by: int) -> Diagnostic:
     """What is wrong with the value, placed in the whole argument; what is missing stands at its end."""
     column = diagnostic.column + by if diagnostic.line == 1 else len(text)
-    return replace(diagnostic, line=1, column=min(column, len(text)), source=text)
+    return replace(diagnostic, line=line + 1, column=min(column, len(text)), source=text)
 
 
-def _shifted(tree: Tree, source: Source, by: int) -> Tree:
+def _shifted(tree: Tree, source: Source, line: int, by: int) -> Tree:
     def shift(span: Span) -> Span:
-        return Span(0, span.column + by, 0, span.end_column + by)
+        return Span(line, span.column + by, line, span.end_column + by)
 
     made = Tree(tree.data)
     for key, origin in tree.origins.items():

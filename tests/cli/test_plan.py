@@ -140,6 +140,15 @@ def test_a_plan_whose_time_is_known_says_when_it_is_done(plan):
     assert "time    about 60 min; done about 22:30" in text
 
 
+def test_where_time_is_unknown_the_rehearsal_that_would_measure_it_is_named(plan):
+    rehearsal = PlannedStep(Step("rehearse/llama", "rehearse", {}, group="llama"), "run", "f" * 64)
+    none = StepOutlook(Duration(None, ""), Amount(None, ""), Amount(None, ""))
+    outlook = Outlook({TUNE.id: none, "rehearse/llama": none})
+    hint = "`lorarun apply specs/base.yaml --rehearse-only` measures it in minutes"
+    assert hint in plan_text(replace(plan, steps=(rehearsal, *plan.steps)), outlook, now=NOW)
+    assert hint not in plan_text(plan, outlook, now=NOW)
+
+
 def test_a_plan_is_a_diagram(plan, golden):
     golden("plan/diagram.mmd", plan_mermaid(plan) + "\n")
 

@@ -9,11 +9,14 @@ from tests.spec.specs import SMALL, read
 
 TRAIN = "tunes.lora.train"
 GAIN = "acceptance.targets.0.min_improvement"
+SWEEP = "{axes: {train.learning_rate: [1e-5, 1e-3]}, select: {metric: rougeL}}"
+VALID = "datasets.pairs.splits={train: train.jsonl, test: test.jsonl, valid: test2.jsonl}"
 # name → rows of train and of test, and what is set
 CASES: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "nothing to say": (400, 2000, ()),
     "a learning rate that moves nothing in so few updates": (40, 2000, (f"{TRAIN}.learning_rate=1e-5",)),
     "few updates by `max_updates`": (4000, 2000, (f"{TRAIN}.max_updates=5",)),
+    "a variant of a sweep that moves nothing": (40, 2000, (f"tunes.lora.matrix={SWEEP}", VALID)),
     "a sample of the format is no plan": (4, 2000, (f"{TRAIN}.learning_rate=1e-5",)),
     "fewer rows than a target needs": (400, 20, ()),
     "too few rows to prove a small gain": (400, 120, (f"{GAIN}=5%",)),
@@ -26,7 +29,7 @@ def project(root: Path, train: int, test: int) -> Path:
     for folder in ("data/models/llama", "data/pairs"):
         (root / folder).mkdir(parents=True)
     (root / "data/models/llama/config.json").write_text("{}")
-    for split, count in (("train", train), ("test", test)):
+    for split, count in (("train", train), ("test", test), ("test2", 1)):
         row = json.dumps({"id": "1", "text": "글", "reference": "답"}, ensure_ascii=False)
         (root / f"data/pairs/{split}.jsonl").write_text(f"{row}\n" * count, encoding="utf-8")
     return root

@@ -42,6 +42,13 @@ def test_a_value_set_on_the_command_line_wins_and_is_remembered():
     assert spec.overrides == ("tunes.lora.train.epochs=2", "acceptance.targets.quality.min_improvement=20%")
 
 
+def test_a_mistake_in_the_second_set_argument_is_shown_in_it():
+    with pytest.raises(InvalidError) as caught:
+        read(SMALL, "seed=3", "tunes.lora.lora.rank=0")
+    [found] = caught.value.diagnostics
+    assert (found.path, found.line, found.column, found.source) == ("--set", 2, 22, "tunes.lora.lora.rank=0")
+
+
 def test_a_misspelt_key_is_placed_in_the_argument():
     assert findings(SMALL, "tunes.lora.lora.rnk=3") == ["1:17 E101"]
     assert findings(SMALL, " tunes.lora.train.한글={a: 1}") == ["1:19 E101"]
