@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.canonical import digest_bytes
 from runner.errors import Diagnostic, InvalidError
 from runner.files import read_bytes
 from runner.spec import check_acceptance, check_measures, check_recipe, check_values, resolve, schema
@@ -42,7 +43,7 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start})"
         raise InvalidError.of([Diagnostic("E015", message, path=shown, help="save it as UTF-8")]) from error
-    return read_spec(Source.of(shown, text), root=root, overrides=overrides)
+    return replace(read_spec(Source.of(shown, text), root=root, overrides=overrides), digest=digest_bytes(data))
 
 
 def _others(path: Path, root: Path) -> str:

@@ -269,4 +269,5 @@ class Spec:
     sweeps: dict[str, SweepSpec] = field(default_factory=dict)  # by tune id; `tunes` holds the tune without its axes
     overrides: tuple[str, ...] = ()  # `key=value` texts of `--set`, in their order
     warnings: tuple[Diagnostic, ...] = ()
+    digest: str = field(default="", compare=False)  # of the file's bytes as they were read
     texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)  # path → lines

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.canonical import digest_bytes
 from runner.errors import ExitCode
+from runner.store import ssot
 from tests.run import mini
 
 pytestmark = [pytest.mark.mlx, pytest.mark.slow]
@@ -133,6 +135,21 @@ def test_data_that_is_edited_while_the_campaign_runs_ends_it_and_nothing_of_it_i
     assert process.returncode == ExitCode.INTEGRITY
     assert "changed while the campaign ran: dataset/reports" in err
     assert list((fresh / "ssot/records").glob("*.json")) == []
+
+
+def test_a_spec_is_read_once_and_may_even_go_away_while_it_runs(fresh: Path) -> None:
+    written = (fresh / mini.SPEC_PATH).read_bytes()
+    process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
+    assert process.stdout is not None
+    for line in process.stdout:
+        if json.loads(line)["event"] == "end":
+            (fresh / mini.SPEC_PATH).unlink()
+            break
+    _, err = process.communicate(timeout=300)
+    assert process.returncode in (ExitCode.SUCCESS, ExitCode.GATE_FAIL), err
+    [one] = ssot.records(fresh)
+    assert one.record.spec_digest == digest_bytes(written)
+    assert one.record.spec["tunes"]["llama-lora"]["lora"]["rank"] == 4
 
 
 def test_a_second_apply_is_refused_while_the_first_runs(fresh: Path) -> None:
