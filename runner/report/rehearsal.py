@@ -1,4 +1,4 @@
-"""What the rehearsals of a run measured on its own models: speeds, memory beside its forecast, fast paths beside plain.
+"""What the rehearsals of a run saw on its own models: speeds, tunings and prompts tried, fast paths beside plain.
 
 The figures are read by the names that the `rehearse` step gives them; what a record does not have is left out.
 """
@@ -9,27 +9,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.record.model import StepRecord
-from runner.report.reading import figure, flat, mapping, text
+from runner.report.reading import Row, figure, items, mapping, text
 
 
 @dataclass(frozen=True)
-class Phase:
-    """Memory of one phase, in bytes."""
+class Tried:
+    """A tuning as it was rehearsed on its longest rows."""
 
-    name: str
-    forecast: float | None
-    peak: float | None
+    tune: str
+    rows: float | None
+    longest: float | None  # tokens of a row
+    tokens_per_second: float | None
+    seconds_per_update: float | None
+    peak_bytes: float | None  # MLX's own count
+    resumed: bool  # it came to the same adapter when it was stopped and resumed
+    alive: float | None  # how far the adapter moves the model's answers
 
 
 @dataclass(frozen=True)
 class Path:
     """A fast path against the plain computation."""
 
+    about: str  # the tuning, "" for answers
     name: str
     equal: bool | None
-    difference: float | None  # the greatest of any value
+    difference: float | None  # the greatest, of loss or gradient; None where answers were compared
     ratio: float | None  # its time over the plain one's: below 1 is faster
     says: str
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The longest prompts of one stage of an evaluation."""
+
+    name: str
+    longest: float | None  # tokens
+    answered: float | None
+    cut_off: float | None  # answers that ended at their token limit
 
 
 @dataclass(frozen=True)
@@ -38,9 +54,9 @@ class Rehearsal:
 
     model: str
     rates: tuple[tuple[str, float], ...]
-    phases: tuple[Phase, ...]
+    tried: tuple[Tried, ...]
     paths: tuple[Path, ...]
-    more: tuple[tuple[str, str], ...]  # whatever else it says, as dotted names
+    prompts: tuple[Prompts, ...]
     seconds: float
 
 
@@ -52,28 +68,43 @@ def rehearsals(steps: Sequence[StepRecord]) -> tuple[Rehearsal, ...]:
 def _rehearsal(step: StepRecord) -> Rehearsal:
     measures = step.measures
     rates = [(k, v) for k, value in mapping(measures.get("rates")).items() if (v := figure(value)) is not None]
-    peaks, forecasts = mapping(measures.get("peaks")), mapping(measures.get("forecasts"))
-    phases = [Phase(name, figure(forecasts.get(name)), figure(peaks.get(name))) for name in {**peaks, **forecasts}]
-    paths = [_path(name, value) for name, value in mapping(measures.get("paths")).items()]
-    told = {"rates", "peaks", "forecasts", "paths"}
-    rest = {k: v for k, v in measures.items() if k not in told}
+    compared = [(tune, one) for tune, found in mapping(measures.get("paths")).items() for one in items(found)]
+    compared += [("", one) for one in items(measures.get("answer_paths"))]
     return Rehearsal(
         model=step.id.partition("/")[2],
         rates=tuple(rates),
-        phases=tuple(phases),
-        paths=tuple(paths),
-        more=tuple((k, v) for k, v in flat(rest) if k and v),
+        tried=tuple(_tried(name, mapping(about)) for name, about in mapping(measures.get("tunes")).items()),
+        paths=tuple(_path(tune, mapping(one)) for tune, one in compared),
+        prompts=tuple(_prompts(name, mapping(about)) for name, about in mapping(measures.get("prompts")).items()),
         seconds=step.seconds,
     )
 
 
-def _path(name: str, value: object) -> Path:
-    about = mapping(value)
-    if not about:
-        return Path(name, None, None, None, text(value))
-    equal = about.get("equal")
-    difference = next(
-        (d for k in ("difference", "greatest_difference") if (d := figure(about.get(k))) is not None), None
+def _tried(name: str, about: Row) -> Tried:
+    return Tried(
+        tune=name,
+        rows=figure(about.get("rows")),
+        longest=figure(about.get("longest_row_tokens")),
+        tokens_per_second=figure(about.get("tokens_per_second")),
+        seconds_per_update=figure(about.get("seconds_per_update")),
+        peak_bytes=figure(about.get("peak_memory_bytes")),
+        resumed=bool(about.get("resumed_from_update")),
+        alive=figure(mapping(mapping(about.get("liveness")).get("probe")).get("adapter_difference")),
     )
-    ratio = next((r for k in ("ratio", "time_ratio") if (r := figure(about.get(k))) is not None), None)
-    return Path(name, equal if isinstance(equal, bool) else None, difference, ratio, text(about.get("reason")))
+
+
+def _path(tune: str, about: Row) -> Path:
+    found = [d for k in ("loss_difference", "gradient_difference") if (d := figure(about.get(k))) is not None]
+    difference, tolerance = max(found, default=None), figure(about.get("tolerance"))
+    equal = None if difference is None or tolerance is None else difference <= tolerance
+    if "different" in about:
+        equal = not items(about.get("different"))
+    took = mapping(about.get("seconds"))
+    fast, plain = figure(took.get("with")), figure(took.get("without"))
+    ratio = fast / plain if fast is not None and plain else None
+    return Path(tune, text(about.get("path")), equal, difference, ratio, text(about.get("finding")))
+
+
+def _prompts(name: str, about: Row) -> Prompts:
+    longest, answered, cut = (figure(about.get(k)) for k in ("longest_tokens", "answered", "cut_off"))
+    return Prompts(name.partition(".")[2] or name, longest, answered, cut)

@@ -551,6 +551,12 @@ def sample_record(status: str = "PASS", *, language: str = "en") -> Record:
     )
 
 
+def compared_path(name: str, difference: float, fast: float, plain: float, finding: str = "") -> dict[str, Any]:
+    """What a rehearsal says of one fast path of a tuning."""
+    apart = {"loss_difference": difference / 8, "gradient_difference": difference, "tolerance": 0.0001}
+    return {"path": name, **apart, "finding": finding, "seconds": {"with": fast, "without": plain}}
+
+
 def swept_record() -> Record:
     """A passing record whose first tune is the winner of a sweep, on models that were rehearsed."""
     record = sample_record("PASS")
@@ -567,18 +573,26 @@ def swept_record() -> Record:
     chosen = replace(plain["prepare/images"], id="select/qwen-lora", kind="select", action="run", measures=measured)
     figures = {
         "rates": {"tune_tokens_per_second": 812.0, "generate_tokens_per_second": 127.5, "load_seconds": 3.1},
-        "peaks": {"tune": int(13.9 * GB), "generate": int(6.6 * GB)},
-        "forecasts": {"tune": int(14.3 * GB), "generate": int(6.9 * GB)},
-        "paths": {
-            "packed": {"equal": True, "difference": 1.2e-07, "ratio": 0.61},
-            "share_prefix": {
-                "equal": False,
-                "difference": 0.004,
-                "ratio": 0.98,
-                "reason": "differs from the plain one",
-            },
+        "peaks": {"tune/qwen-lora": int(13.9 * GB), "generate": int(6.6 * GB)},
+        "tunes": {
+            "qwen-lora": {
+                "rows": 4,
+                "longest_row_tokens": 1290,
+                "tokens_per_second": 812.0,
+                "seconds_per_update": 5.1,
+                "peak_memory_bytes": int(13.9 * GB),
+                "resumed_from_update": 1,
+                "liveness": {"probe": {"adapter_difference": 16.38}},
+            }
         },
-        "liveness": {"loss_fell": True},
+        "paths": {
+            "qwen-lora": [
+                compared_path("packed", 8.0e-07, 0.61, 1.0),
+                compared_path("share_prefix", 0.004, 0.98, 1.0, "loss or gradient differs"),
+            ]
+        },
+        "answer_paths": [{"path": "batch", "different": [], "finding": "", "seconds": {"with": 0.3, "without": 1.0}}],
+        "prompts": {"0.image_analysis.test": {"longest_tokens": 1180, "counted": 8, "answered": 4, "cut_off": 1}},
     }
     rehearsed = replace(
         plain["prepare/images"], id="rehearse/qwen", kind="rehearse", action="run", measures=figures, seconds=41.0
