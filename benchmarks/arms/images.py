@@ -25,6 +25,7 @@ from mlx.utils import tree_flatten, tree_unflatten  # noqa: E402
 from mlx_vlm.models.qwen3_vl import Model, ModelConfig  # noqa: E402
 from mlx_vlm.trainer import Trainer, VLMTrainingArgs, prepare_model_for_training  # noqa: E402
 from mlx_vlm.trainer.vlm.sft.runtime import collate_vlm_batch, make_task  # noqa: E402
+from products import operations, rate  # noqa: E402
 
 from runner.engines import mlx_vlm_api  # noqa: E402
 from runner.engines.loop import Loop  # noqa: E402
@@ -99,7 +100,7 @@ class Given:
         return [int(i) for i in self.batches[update]]
 
 
-def peer(model, start, data, dropout, epochs) -> list[float]:
+def peer(model, start, data, dropout, epochs):
     prepare_model_for_training(model, lora_dropout=dropout, target_modules=list(TARGETS), verbose=False)
     model.update(tree_unflatten(list(start.items())))
     losses = []
@@ -127,10 +128,10 @@ def peer(model, start, data, dropout, epochs) -> list[float]:
             prepared=True,
             training_callback=Losses(),
         ).train()
-    return losses
+    return losses, None
 
 
-def ours(model, start, data, dropout, epochs) -> list[float]:
+def ours(model, start, data, dropout, epochs):
     lora = LoraSpec(rank=8, alpha=16.0, dropout=dropout)
     spec = TrainSpec(learning_rate=2e-5, bias_correction=False, clip_norm=None, epochs=epochs, batch_size=BATCH)
     out = Path(sys.argv[3]).parent
@@ -152,7 +153,8 @@ def ours(model, start, data, dropout, epochs) -> list[float]:
     loop = Loop(request, step, rows, (), digest="")
     loop.order = Given(epochs)
     outcome = loop.run(lambda _: None, lambda: False)
-    return [h["loss"] for h in outcome.progress.history]
+    losses = [h["loss"] for h in outcome.progress.history]
+    return losses, lambda: operations(step, [tuple(rows[i] for i in b) for b in batches(epochs)])
 
 
 def main(arm: str, workload: str, out: str) -> None:
@@ -166,7 +168,7 @@ def main(arm: str, workload: str, out: str) -> None:
     mx.reset_peak_memory()
     resident = mx.get_active_memory()
     wall, cpu = time.perf_counter(), time.process_time()
-    losses = (peer if arm == "peer" else ours)(model, start, data, dropout, epochs)
+    losses, count = (peer if arm == "peer" else ours)(model, start, data, dropout, epochs)
     result = {
         "cpu_seconds": time.process_time() - cpu,
         "wall_seconds": time.perf_counter() - wall,
@@ -175,6 +177,8 @@ def main(arm: str, workload: str, out: str) -> None:
         "losses": losses,
     }
     np.savez(Path(out).with_suffix(".npz"), **{n: np.array(v) for n, v in tree_flatten(model.trainable_parameters())})
+    if count is not None:
+        result["products"] = {"operations": count(), "a_cpu_second": rate()}
     Path(out).write_text(json.dumps(result))
 
 

@@ -27,6 +27,7 @@ from mlx_lm.models import llama  # noqa: E402
 from mlx_lm.tuner.datasets import CacheDataset  # noqa: E402
 from mlx_lm.tuner.trainer import TrainingArgs, train  # noqa: E402
 from mlx_lm.tuner.utils import linear_to_lora_layers  # noqa: E402
+from products import operations, rate  # noqa: E402
 
 from runner.engines import mlx_lm_api  # noqa: E402
 from runner.engines.fast_paths import frozen_layers, shared_prefix  # noqa: E402
@@ -105,7 +106,7 @@ class Given:
         return self.rows[self.batches[update]]
 
 
-def peer(model, start, rows, dropout, layers, epochs) -> list[float]:
+def peer(model, start, rows, dropout, layers, epochs):
     linear_to_lora_layers(model, layers, {"rank": 8, "scale": 2.0, "dropout": dropout, "keys": KEYS})
     model.update(tree_unflatten(list(start.items())))
     losses = []
@@ -123,10 +124,10 @@ def peer(model, start, rows, dropout, layers, epochs) -> list[float]:
     settings.adapter_file = str(Path(sys.argv[3]).with_suffix(".safetensors"))
     with contextlib.redirect_stdout(io.StringIO()):
         train(model, optim.Adam(2e-5), CacheDataset(Raw(rows)), None, settings, training_callback=Losses())
-    return losses
+    return losses, None
 
 
-def ours(model, start, rows, dropout, layers, epochs) -> list[float]:
+def ours(model, start, rows, dropout, layers, epochs):
     lora = LoraSpec(rank=8, alpha=16.0, dropout=dropout, num_layers=layers)
     spec = TrainSpec(
         learning_rate=2e-5, bias_correction=False, clip_norm=None, epochs=epochs, batch_size=BATCH, save_every=10**9
@@ -144,7 +145,8 @@ def ours(model, start, rows, dropout, layers, epochs) -> list[float]:
     batches = [list(range(i, i + BATCH)) for i in range(0, len(rows), BATCH)]
     loop.order = Given(batches, epochs)
     outcome = loop.run(lambda _: None, lambda: False)
-    return [h["loss"] for h in outcome.progress.history]
+    losses = [h["loss"] for h in outcome.progress.history]
+    return losses, lambda: epochs * operations(loop.step, [tuple(made[i] for i in b) for b in batches])
 
 
 def main(arm: str, workload: str, out: str) -> None:
@@ -159,7 +161,7 @@ def main(arm: str, workload: str, out: str) -> None:
     mx.reset_peak_memory()
     resident = mx.get_active_memory()
     wall, cpu = time.perf_counter(), time.process_time()
-    losses = (peer if arm == "peer" else ours)(model, start, rows, dropout, layers, epochs)
+    losses, count = (peer if arm == "peer" else ours)(model, start, rows, dropout, layers, epochs)
     result = {
         "cpu_seconds": time.process_time() - cpu,
         "wall_seconds": time.perf_counter() - wall,
@@ -169,6 +171,8 @@ def main(arm: str, workload: str, out: str) -> None:
     }
     tensors = {n: np.array(v) for n, v in tree_flatten(model.trainable_parameters())}
     np.savez(Path(out).with_suffix(".npz"), **tensors)
+    if count is not None:
+        result["products"] = {"operations": count(), "a_cpu_second": rate()}
     Path(out).write_text(json.dumps(result))
 
 
