@@ -7,6 +7,7 @@ from runner.run.child import Worker
 
 def test_a_worker_inherits_no_secret(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("HF_TOKEN", "t0ps3cret")
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:t0ps3cret@proxy")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "t0ps3cret")
     worker = Worker(environment={"OPENBLAS_NUM_THREADS": "1"}, log=tmp_path / "log")
     try:
