@@ -48,7 +48,13 @@ def undo(root: Path, places: tuple[str, ...]) -> None:
             path.mkdir()
 
 
-@pytest.mark.parametrize("name", sorted(FAILPOINTS))
+# Neighbours of others that show the same: only `make stress` asks them.
+MORE = {"evidence.unwritten", "evidence.linked", "record.unwritten", "manifest.unwritten", "outputs.unsynced"}
+MORE |= {"checkpoint.first"}
+NAMES = [pytest.param(n, marks=pytest.mark.stress) if n in MORE else n for n in sorted(FAILPOINTS)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_run_that_is_killed_at_a_commit_loses_nothing(finished: Path, name: str) -> None:
     adapter, records = mini.adapter(finished), len(ssot.records(finished))
     if name == "outputs.aside":
