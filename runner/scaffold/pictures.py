@@ -46,19 +46,32 @@ class Picture:
 
 
 class Album:
-    """All pictures below some folders, known by the names that a table may call them. No link is followed."""
+    """All pictures below some folders, known by the names that a table may call them. No link is followed.
+
+    The folders are looked through when the first picture is asked for: a table of texts may lie in any folder.
+    """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._exact: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
         self._loose: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
-        self.files: list[tuple[Path, Path]] = []  # (folder, file), in order
-        for folder in dict.fromkeys(folders):
+        self._folders: tuple[Path, ...] = tuple(dict.fromkeys(folders))
+        self._files: list[tuple[Path, Path]] = []
+
+    @property
+    def files(self) -> list[tuple[Path, Path]]:
+        """(folder, file) of every picture, in order."""
+        self._look()
+        return self._files
+
+    def _look(self) -> None:
+        folders, self._folders = self._folders, ()
+        for folder in folders:
             for path in pictures_below(folder):
                 self._add(folder, path)
 
     def _add(self, folder: Path, path: Path) -> None:
-        self.files.append((folder, path))
-        if len(self.files) > MAX_FILES:
+        self._files.append((folder, path))
+        if len(self._files) > MAX_FILES:
             raise InvalidError(f"there are more than {MAX_FILES:,} pictures")
         relative = _folded(path.relative_to(folder).as_posix())
         self._exact[relative].append((folder, path))
@@ -74,6 +87,7 @@ class Album:
         Raises:
             InvalidError: no picture has that name, or several have.
         """
+        self._look()
         wanted = _folded(name.strip().replace("\\", "/").removeprefix("./"))
         for found in (self._exact.get(wanted), self._loose.get(wanted)):
             different = list(dict.fromkeys(found or ()))
