@@ -66,10 +66,6 @@ def record(project: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, served: Hub) -> None:
-    refused = lorarun(project, served, "apply", SPEC)
-    assert refused.returncode == 3
-    assert "lorarun fetch" in refused.stderr
-
     served.break_after = [100_000]  # the first large file breaks off and is taken up again
     fetched = lorarun(project, served, "fetch", SPEC)
     assert fetched.returncode == 0, fetched.stderr
@@ -78,11 +74,7 @@ def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, serve
     assert "model.safetensors" in asked
     assert asked.isdisjoint({"README.md", "modeling.py", "pytorch_model.bin"})
 
-    rehearsed = lorarun(project, served, "apply", SPEC, "--rehearse-only")
-    assert rehearsed.returncode == 0, rehearsed.stderr
-    assert "tuning about" in rehearsed.stdout
     answered = len(served.asked)
-
     done = lorarun(project, served, "apply", SPEC)
     assert "RESULT: " in done.stdout, done.stderr
     assert done.returncode in (6, 7), done.stderr  # two test rows and random weights prove nothing
@@ -91,7 +83,7 @@ def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, serve
 
     made = record(project)
     steps = {s["id"]: s for s in made["steps"]}
-    assert steps["rehearse/qwen"]["action"] == "cached"
+    assert {steps[f"rehearse/{model}"]["action"] for model in ("qwen", "llama")} == {"run"}
     for tune in ("qwen-lora", "llama-lora", "chain-lora"):
         found = steps[f"tune/{tune}"]["measures"]["liveness"]
         assert found["official"]["adapter_digest"] == steps[f"tune/{tune}"]["measures"]["adapter_digest"]
