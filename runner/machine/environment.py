@@ -31,6 +31,7 @@ def environment_class() -> dict[str, str]:
     values |= {"backend": backend(), "chip": chip_family(), "world_size": "1"}
     library = blas.find()
     if backend() == "cpu" and sys.platform == "linux":
+        values["libc"] = libc()  # the powers that exponentials are made of on this backend are its own
         values["blas"] = f"openblas {short(library.digest)}" if library else "mlx"
         values["blas_core"] = library.core if library else "reference"
         values["blas_threads"] = str(library.threads) if library else "1"
@@ -65,6 +66,14 @@ def backend() -> str:
     if any(name.startswith("mlx-cuda") for name in installed_versions()) and (_NVIDIA / "version").exists():
         return "cuda"
     return "cpu"
+
+
+def libc() -> str:
+    """The C library and its version, `glibc 2.36`; `unknown` where the system does not tell, as musl."""
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
+    except ValueError:
+        return "unknown"
 
 
 def chip_family() -> str:

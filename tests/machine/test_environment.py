@@ -1,6 +1,7 @@
 """Tests of runner.machine.environment."""
 
 import importlib.metadata
+import platform
 import subprocess
 import sys
 
@@ -18,6 +19,13 @@ def test_the_class_names_every_package_that_computes() -> None:
     assert set(PACKAGES) <= set(values)
     assert values["numpy"] == importlib.metadata.version("numpy")
     assert values["backend"] in {"cpu", "metal", "cuda"}
+
+
+def test_on_the_cpu_of_linux_the_class_names_the_c_library() -> None:
+    values = environment_class()
+    assert ("libc" in values) == (values["backend"] == "cpu" and sys.platform == "linux")
+    if platform.libc_ver()[0] == "glibc":
+        assert values["libc"] == " ".join(platform.libc_ver())
 
 
 def test_a_package_that_is_not_installed_is_said_to_be_absent() -> None:
