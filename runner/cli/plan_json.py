@@ -81,6 +81,7 @@ def _totals(plan: Plan, outlook: Outlook) -> dict[str, Any]:
         "seconds": round(outlook.seconds, 1),
         "steps_of_unknown_time": outlook.untimed,
         "memory_bytes": most[1] if most else None,
+        "steps_of_unknown_memory": outlook.unweighed,
         "memory_limit_bytes": outlook.memory_limit_bytes,
         "disk_bytes": outlook.disk_bytes,
         "steps_of_unknown_disk": outlook.unsized,

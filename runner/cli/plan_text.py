@@ -140,7 +140,10 @@ def _memory(outlook: Outlook) -> str:
     most = outlook.most_memory
     if most is None:
         return f"memory  unknown until a step is forecast or measured{limit}"
-    return f"memory  at most {size(most[1])}, at {one_line(most[0])} ({outlook.steps[most[0]].memory.basis}){limit}"
+    where = f"{size(most[1])}, at {one_line(most[0])} ({outlook.steps[most[0]].memory.basis})"
+    if outlook.unweighed:
+        return f"memory  at least {where}, and {_steps(outlook.unweighed)} of unknown need{limit}"
+    return f"memory  at most {where}{limit}"
 
 
 def _disk(outlook: Outlook) -> str:

@@ -89,8 +89,13 @@ class Outlook:
         return sum(s.disk.size_bytes is None for s in self.steps.values())
 
     @property
+    def unweighed(self) -> int:
+        """Steps whose memory is neither forecast nor measured."""
+        return sum(s.memory.size_bytes is None for s in self.steps.values())
+
+    @property
     def most_memory(self) -> tuple[str, int] | None:
-        """The step that will need the most memory, and how much; None where no step's need is known."""
+        """The step that needs the most memory of those whose need is known, and how much; None without any."""
         known = [(i, s.memory.size_bytes) for i, s in self.steps.items() if s.memory.size_bytes is not None]
         return max(known, key=lambda pair: pair[1], default=None)
 

@@ -140,6 +140,16 @@ def test_a_plan_whose_time_is_known_says_when_it_is_done(plan):
     assert "time    about 60 min; done about 22:30" in text
 
 
+def test_the_most_memory_is_claimed_only_where_every_need_is_known(plan):
+    known = StepOutlook(Duration(1.0, ""), Amount(2 * 10**9, "forecast"), Amount(1, ""))
+    needs = {s.step.id: known for s in plan.to_run}
+    assert "memory  at most 2.0 GB, at " in plan_text(plan, Outlook(needs), now=NOW)
+    needs[TUNE.id] = replace(known, memory=Amount(None, ""))
+    text = plan_text(plan, Outlook(needs), now=NOW)
+    assert "at most" not in text
+    assert "(forecast), and 1 step of unknown need; " in text
+
+
 def test_where_time_is_unknown_the_rehearsal_that_would_measure_it_is_named(plan):
     rehearsal = PlannedStep(Step("rehearse/llama", "rehearse", {}, group="llama"), "run", "f" * 64)
     none = StepOutlook(Duration(None, ""), Amount(None, ""), Amount(None, ""))
