@@ -2,9 +2,12 @@
 
 import json
 import re
+import textwrap
+from pathlib import Path
 
 import jsonschema
 import pytest
+import yaml
 
 from runner.spec.json_schema import json_schema
 from runner.spec.reference import reference
@@ -41,6 +44,29 @@ def test_every_whole_spec_in_the_documents_is_valid(page):
     for example in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.S):
         if "apiVersion:" in example and "# …" not in example:  # excerpts say so
             read(example)
+
+
+def fragments(page: Path) -> list[str]:
+    """The YAML examples of a page that show a part of a spec."""
+    examples = re.findall(r"^( *)```yaml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.S | re.M)
+    texts = [textwrap.dedent(body) for _, body in examples]
+    return [text for text in texts if "apiVersion:" not in text and not text.startswith(("- ", "repos:"))]
+
+
+# Where a page shows what stands below a section's name, and what a part takes for granted.
+BELOW = {"metrics.md": "evaluations"}
+AROUND = {"metrics.md": {"tunes": {"llama-lora": {"model": "llama", "dataset": "pairs"}}}}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if p.name != "spec.md" and fragments(p)], ids=lambda p: p.name)
+def test_every_part_of_a_spec_in_the_documents_is_valid(page):
+    for text in fragments(page):
+        whole = yaml.safe_load(SMALL)
+        part = yaml.safe_load(text)
+        part = {BELOW[page.name]: part} if page.name in BELOW else part
+        for section, value in [*AROUND.get(page.name, {}).items(), *part.items()]:
+            whole[section] = {**whole.get(section, {}), **value}
+        read(yaml.safe_dump(whole, allow_unicode=True))
 
 
 def test_every_example_of_the_page_is_valid():
