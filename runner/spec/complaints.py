@@ -134,6 +134,8 @@ def _version(fault: Fault) -> tuple[str, str, str]:
     help = f"this lorarun reads `{API_VERSION}`"
     if text.startswith("lorarun/v") and text[9:].isdecimal() and int(text[9:][:6]) > 1:
         return "E109", f"the spec's language `{text}` is newer than this lorarun", help + "; install a newer one"
+    if text.startswith("lorarun/v") and text[9:].isdecimal():
+        help += "; `lorarun migrate` rewrites an older spec"
     return "E109", f"`apiVersion` cannot be {_shown(fault.value)}", help
 
 

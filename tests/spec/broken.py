@@ -102,6 +102,7 @@ EDITS: dict[str, dict[str, tuple[str, str]]] = {
         "guards in another word": ("metrics: quality,", "metrics: qualities,"),
         "confidence as a share": ("equals: 1.0}", "equals: 1.0}\n  defaults: {confidence: 95%}"),
         "version newer": ("lorarun/v1", "lorarun/v2"),
+        "version older": ("lorarun/v1", "lorarun/v0"),
         "version of another tool": ("lorarun/v1", "v1"),
         "kind of another tool": ("kind: Campaign", "kind: campaign"),
     },
