@@ -77,12 +77,12 @@ def work_of(step: Step, history: History) -> float | None:
     if step.kind == "tune":
         train = step.params["train"]
         most = float(train["max_updates"] * train["batch_size"]) if train["max_updates"] else None
-        rows = _rows(step, history, "train.jsonl")
+        rows = rows_read(step, history, "train.jsonl")
         passes = None if rows is None else rows * float(train["epochs"])
         known = [n for n in (most, passes) if n is not None]
         return min(known) if passes is not None else None
     if step.kind == "generate":
-        rows = _rows(step, history, ".inputs.jsonl")
+        rows = rows_read(step, history, ".inputs.jsonl")
         return None if rows is None else float(_answers(step, rows))
     return None
 
@@ -103,8 +103,8 @@ def past_work(kind: str, params: Mapping[str, Any], measures: Mapping[str, Any])
     return float(measures.get("completions", 0)) if kind == "generate" else 0.0
 
 
-def _rows(step: Step, history: History, file: str) -> int | None:
-    """Rows of the split that the step reads from a `prepare` step."""
+def rows_read(step: Step, history: History, file: str) -> int | None:
+    """Rows of the split that the step reads from a `prepare` step, as `file`; None where they were not counted."""
     for need in step.needs:
         if need.step.startswith("prepare/") and need.file.endswith(file):
             split = need.file.removesuffix(file) if file.startswith(".") else need.file.removesuffix(".jsonl")
@@ -118,7 +118,7 @@ def _rehearsed(step: Step, history: History, work: float | None) -> Duration | N
         return None
     if step.kind == "tune" and rates.tune_tokens_per_second:
         tune = step.id.removeprefix("tune/")
-        rows = _rows(step, history, "train.jsonl")
+        rows = rows_read(step, history, "train.jsonl")
         if work and rows and tune in history.tokens:
             tokens = history.tokens[tune] * work / rows
             seconds = rates.load_seconds + tokens / rates.tune_tokens_per_second

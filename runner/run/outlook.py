@@ -15,7 +15,7 @@ from runner import files
 from runner.errors import LorarunError
 from runner.machine.disk import free_bytes
 from runner.models.facts import facts_of
-from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work
+from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work, rows_read
 from runner.plan.model import Plan, PlannedStep, Step
 from runner.run.dependencies import Dependency, dependencies
 from runner.run.space import DiskForecast, forecast_here, used_bytes
@@ -195,7 +195,7 @@ def _step(
     return StepOutlook(
         duration_of(step, history, weights=weights),
         _memory(step, last),
-        _disk(forecast_here(step, spec, root, surveyed.artifacts)),
+        _disk(forecast_here(step, spec, root, surveyed.artifacts, counted=rows_read(step, history, ".inputs.jsonl"))),
     )
 
 

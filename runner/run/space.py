@@ -64,8 +64,10 @@ def forecast(
     return DiskForecast(None, UNKNOWN_BYTES, "it did not run on this machine yet")
 
 
-def forecast_here(step: Step, spec: Spec, root: Path, artifacts: Artifacts) -> DiskForecast:
-    """`forecast`, with what this project knows of the step."""
+def forecast_here(
+    step: Step, spec: Spec, root: Path, artifacts: Artifacts, *, counted: int | None = None
+) -> DiskForecast:
+    """`forecast`, with what this project knows of the step; `counted` rows where its data set was never prepared."""
     known = artifacts.last_of()
     facts = None
     if step.kind == "tune" and step.id not in known:
@@ -73,7 +75,8 @@ def forecast_here(step: Step, spec: Spec, root: Path, artifacts: Artifacts) -> D
             facts = facts_of(spec.models[step.group], root)
         except LorarunError:  # said where models are looked for
             facts = None
-    return forecast(step, last=known.get(step.id), facts=facts, rows=_rows(step, known))
+    rows = _rows(step, known)
+    return forecast(step, last=known.get(step.id), facts=facts, rows=counted if rows is None else rows)
 
 
 def _rows(step: Step, known: Mapping[str, Manifest]) -> int | None:

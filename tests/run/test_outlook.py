@@ -78,8 +78,9 @@ def test_rows_that_are_not_prepared_yet_are_counted_by_lines(spec, tmp_path):
     finished(tmp_path, "generate/other/x", 1, measures={"completions": 50})
     (tmp_path / "data/pairs").mkdir(parents=True)
     (tmp_path / "data/pairs/test.jsonl").write_bytes(b'{"id": 1}\n\n' * 25)
-    found = look(spec, tmp_path).steps["generate/pairs.test/llama"].duration
-    assert (found.seconds, found.basis) == (5.0, "as fast a row as generate/other/x")
+    found = look(spec, tmp_path).steps["generate/pairs.test/llama"]
+    assert (found.duration.seconds, found.duration.basis) == (5.0, "as fast a row as generate/other/x")
+    assert found.disk == Amount(25 * (256 * 8 + 400), "forecast from rows and `max_tokens`")
 
 
 def test_what_another_machine_measured_says_nothing(spec, tmp_path):
