@@ -9,12 +9,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import rfc8785
 
 PREFIX = "sha256:"
+# Floats inside an object that RFC 8785 writes otherwise than the standard library: whole ones, those with an exponent.
+_WHOLE, _EXPONENT = re.compile(rb"\.0[,\]}]"), re.compile(rb"e[+-][0-9]{2,3}[,\]}]")
 _BEYOND_BMP = tuple(bytes([first]) for first in range(0xF0, 0xF5))  # first bytes of four-byte UTF-8
 # What was just parsed has no circles to look for.
 _PLAIN = json.JSONEncoder(
@@ -56,16 +59,10 @@ def parse_canonical(data: bytes) -> Any:
     Raises:
         ValueError: not JSON, not in canonical form (a repeated key, a space, another order), or nested too deep.
     """
-    odd: list[str] = []
-
-    def number(text: str) -> float:
-        if text.endswith(".0") or "e" in text or "E" in text:
-            odd.append(text)
-        return float(text)
-
     try:
-        value = json.loads(data.decode(), parse_int=_integer, parse_float=number, parse_constant=_refuse_constant)
-        if not odd and not any(first in data for first in _BEYOND_BMP) and _plainly(value) == data:
+        value = json.loads(data.decode(), parse_int=_integer, parse_constant=_refuse_constant)
+        # Ten times as fast as RFC 8785's code, which writes the same where there is nothing unlike.
+        if not _is_unlike(data) and _PLAIN.encode(value).encode() == data:
             return value
         written = canonical_json(value)
     except RecursionError as error:
@@ -75,16 +72,16 @@ def parse_canonical(data: bytes) -> Any:
     return value
 
 
-def _plainly(value: Any) -> bytes:
-    """What the standard library writes, ten times as fast as RFC 8785's code.
-
-    It is the canonical form but for the order of keys beyond the basic multilingual plane, whole floats and floats
-    with an exponent; `parse_canonical` has excluded all three.
-    """
-    return _PLAIN.encode(value).encode()
+def _is_unlike(data: bytes) -> bool:
+    """Whether the standard library may have written `data`, and RFC 8785 may not."""
+    if not data.startswith(b"{") or any(first in data for first in _BEYOND_BMP):
+        return True
+    return bool(_WHOLE.search(data) or _EXPONENT.search(data))
 
 
 def _integer(text: str) -> int | float:
+    if len(text) < 16:
+        return int(text)
     if len(text) > 17 or abs(int(text)) > _LARGEST_INTEGER:
         return float(text)
     return int(text)

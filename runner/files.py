@@ -239,10 +239,13 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_TEXT_BYTES, root: Path | None
         InvalidError: as `open_regular`, or too large.
     """
     with open_regular(path, root=root) as f:
-        if os.fstat(f.fileno()).st_size > max_bytes:
+        size = os.fstat(f.fileno()).st_size
+        if size > max_bytes:
             raise InvalidError(f"`{path}` is larger than {max_bytes:,} bytes")
         try:
-            data = f.read(max_bytes + 1)
+            data = f.read(size + 1)  # a buffer of `max_bytes` would be made whole, however small the file
+            if len(data) > size:  # it is growing
+                data += f.read(max_bytes + 1 - len(data))
         except OSError as error:
             raise InvalidError(f"`{path}`: {(error.strerror or 'cannot be read').lower()}") from error
     if len(data) > max_bytes:

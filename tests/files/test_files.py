@@ -2,6 +2,8 @@
 
 import errno
 import os
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -180,3 +182,20 @@ def test_pieces_that_cannot_be_made_leave_what_was_there(tmp_path):
         files.write_bytes(tmp_path / "f", pieces())
     assert (tmp_path / "f").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_small_file_takes_no_buffer_as_large_as_its_limit(tmp_path):
+    (tmp_path / "a").write_bytes(b"x" * 100)
+    tracemalloc.start()
+    try:
+        files.read_bytes(tmp_path / "a", max_bytes=64 * 2**20)
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not Path("/proc/version").is_file(), reason="Linux has files that say they are empty")
+def test_a_file_that_is_longer_than_it_says_is_read_whole_and_within_its_limit():
+    assert files.read_bytes(Path("/proc/version"), max_bytes=10_000) == Path("/proc/version").read_bytes()
+    with pytest.raises(InvalidError, match="larger than 8 bytes"):
+        files.read_bytes(Path("/proc/version"), max_bytes=8)

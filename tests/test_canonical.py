@@ -1,0 +1,28 @@
+"""Canonical bytes are told from others alike where the fast reader serves and where RFC 8785's code does."""
+
+import pytest
+
+from runner.canonical import canonical_json, parse_canonical
+
+SAME = ["0", "-5", "0.1", "1e-7", "1e+21", "123456789012345680000", "9007199254740991", '"e-10,"', '"1.0"', '"é\\n"']
+OTHER = ["-0", "1.0", "1.50", "1e5", "1e-05", "1e+16", "10000000000000001", "9007199254740993", '"\\u00e9"', '"\\/"']
+
+
+@pytest.mark.parametrize("shape", ['{"a":%s,"b":1}', '{"a":[%s]}', '{"a":{"b":[0,%s]}}', "%s", "[%s]"])
+@pytest.mark.parametrize("text", SAME)
+def test_canonical_text_comes_back_as_it_was(shape, text):
+    data = (shape % text).encode()
+    assert canonical_json(parse_canonical(data)) == data
+
+
+@pytest.mark.parametrize("shape", ['{"a":%s,"b":1}', '{"a":[%s]}', '{"a":{"b":[0,%s]}}', "%s", "[%s]"])
+@pytest.mark.parametrize("text", [*OTHER, "NaN", "1e999", "Infinity"])
+def test_another_text_for_the_same_value_is_refused(shape, text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_canonical((shape % text).encode())
+
+
+@pytest.mark.parametrize("text", ['{"b":1,"a":1}', '{"a":1,"a":1}', '{"a": 1}', '{"a":1}\n', '{"\uffff":1,"😀":1}'])
+def test_another_order_a_repeated_key_or_a_space_is_refused(text):
+    with pytest.raises(ValueError, match="not in canonical form"):
+        parse_canonical(text.encode())
