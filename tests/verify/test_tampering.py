@@ -59,6 +59,34 @@ def test_a_check_inside_the_verdict_rewritten_with_its_digest(project):
     assert "`checks[0].after`" in outcome(project)[1]
 
 
+def test_words_of_the_verdict_rewritten_with_its_digest(project):
+    record, _ = project.stored(project.names[0])
+    project.forge(project.names[0], verdict={**record.verdict, "reason": "every target is met"})
+    assert "the record words its verdict otherwise" in outcome(project)[1]
+
+
+@pytest.mark.parametrize(("name", "value"), [("target", 0.001), ("clusters", 9999), ("details", {"samples_needed": 1})])
+def test_a_figure_rewritten_under_the_name_of_another_version(project, name, value):
+    record, _ = project.stored(project.names[0])
+    checks = [{**c, name: value} for c in record.verdict["checks"]]
+    environment = {**record.environment, "lorarun": "0.0.1"}
+    project.forge(project.names[0], verdict={**record.verdict, "checks": checks}, environment=environment)
+    code, said = outcome(project)
+    assert (code, f"`checks[0].{name}" in said) == (ExitCode.INTEGRITY, True)
+
+
+def test_words_of_another_version_are_said_to_be_unproven(project):
+    record, _ = project.stored(project.names[0])
+    environment = {**record.environment, "lorarun": "0.0.1"}
+    verdict = {**record.verdict, "reason": "every target is met"}
+    project.forge(project.names[0], verdict=verdict, environment=environment)
+    found = [
+        f for f in check(project.root, str(project.spec)).findings if f.status == "unchecked" and f.id == "verdict"
+    ]
+    assert "0.0.1" in found[0].message
+    assert "every target is met" in found[0].message
+
+
 def test_a_measure_rewritten_with_its_digest(project):
     record, _ = project.stored(project.names[0])
     measures = {**record.measures}
