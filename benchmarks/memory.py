@@ -112,7 +112,7 @@ def predicted(case: Case) -> int:
 
 
 def train_of(case: Case) -> TrainSpec:
-    train = TrainSpec(batch_size=case.batch, max_updates=UPDATES, epochs=UPDATES)
+    train = TrainSpec(batch_size=case.batch, max_updates=UPDATES, epochs=UPDATES, share_prefix=False)
     return resolved(train, decide(lora_of(case), train, config_of(case), micro_batch=case.micro))
 
 

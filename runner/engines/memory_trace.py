@@ -15,6 +15,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,11 @@ def tunes(engine: MlxEngine, asked: Answer) -> list[Answer]:
 
 
 def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bool) -> Answer:
-    """The phases of one tuning with the longest rows side by side."""
-    lora, train = _spec(LoraSpec, asked["lora"]), _spec(TrainSpec, asked["train"])
+    """The phases of one tuning with the longest rows side by side, which share no beginning.
+
+    Made-up rows are all alike; real ones may share nothing, which needs the most.
+    """
+    lora, train = _spec(LoraSpec, asked["lora"]), replace(_spec(TrainSpec, asked["train"]), share_prefix=False)
     rows, valid = _rows(engine, "train", asked["rows"]), _rows(engine, "valid", asked.get("valid", []))
     nowhere = Path()
     request = TuneRequest((), (), lora, train, 0, "", nowhere, nowhere, micro_batch, grad_checkpoint)
