@@ -126,6 +126,7 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
     from runner.cli.plan_text import plan_text
     from runner.plan.choose import named
     from runner.run.outlook import outlook
+    from runner.run.real_rows import said_of_rows
 
     if output_format == "mermaid" and not explained:
         return plan_mermaid(planned.plan)
@@ -133,8 +134,13 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
     if explained:
         if output_format != "text":
             raise UsageError("`--explain` gives text", help="leave out `--format`: `--format json` has all steps")
-        steps = named(planned.steps, [explained])
-        return "\n\n".join(explain_step(spec, planned, seen, step) for step in steps)
+        wanted = named(planned.steps, [explained])
+        of_rows = {
+            s.id: said_of_rows(s, spec, root, planned.plan, planned.survey.artifacts)
+            for s in planned.steps
+            if s.id in wanted
+        }
+        return "\n\n".join(explain_step(spec, planned, seen, step, of_rows=of_rows[step]) for step in wanted)
     if output_format == "json":
         return json.dumps(plan_json(planned.plan, seen), ensure_ascii=False, indent=1)
     return plan_text(planned.plan, seen, now=datetime.now().astimezone())

@@ -20,8 +20,11 @@ from runner.store.manifest import Manifest
 MAX_VALUE = 160  # characters of a setting
 
 
-def explain_step(spec: Spec, planned: Planned, outlook: Outlook, step_id: str) -> str:
-    """The step in words, a headed paragraph for each question that a person may have."""
+def explain_step(spec: Spec, planned: Planned, outlook: Outlook, step_id: str, *, of_rows: str = "") -> str:
+    """The step in words, a headed paragraph for each question that a person may have.
+
+    `of_rows` is what `said_of_rows` says of a tuning's memory.
+    """
     found = next(s for s in planned.plan.steps if s.step.id == step_id)
     known = planned.survey.known
     parts = components(found.step, outputs=known.outputs, sources=known.sources, environment=known.environment)
@@ -32,7 +35,7 @@ def explain_step(spec: Spec, planned: Planned, outlook: Outlook, step_id: str) -
         ("because", [reason_of(found, i) for i in range(len(found.reasons))] or ["its outputs are there"]),
         ("last run", _last(last, found)),
         ("takes", _takes(outlook, found)),
-        ("memory", list(found.step.notes)),
+        ("memory", [*found.step.notes, *([of_rows] if of_rows else [])]),
         ("fast paths", _paths(found, last)),
         ("needs", _needs(found, known.outputs, known.sources)),
         ("feeds", _feeds(planned, step_id)),

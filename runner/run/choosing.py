@@ -42,7 +42,7 @@ def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
         ResourceError: a tuning fits in no way; it names what was predicted and which edit would fit.
     """
     environment = environment_class()
-    known = _read(root / CACHE)
+    known = known_forecasts(root)
     locked = read_lock(root / lock_path(spec.path)) or Lock()
     found: dict[str, Choice] = {}
     learnt = False
@@ -191,7 +191,9 @@ def _unforecast(tune: TuneSpec, why: str) -> Choice:
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def known_forecasts(root: Path) -> dict[str, Any]:
+    """What the cache holds, by key."""
+    path = root / CACHE
     try:
         value = files.read_json(path) if path.exists() else {}
     except LorarunError:  # a cache that cannot be read is an empty one
