@@ -267,7 +267,11 @@ def document_of(document: Section) -> Section:
     for kind, rules in (("targets", TARGET), ("limits", LIMIT)):
         judged[kind] = [item for item in judged.get(kind, []) if complete(item, rules)]
     judged["targets"] = [{**shared, **item} for item in judged["targets"]]
-    kept.setdefault("metadata", {}).setdefault("name", "")
+    about = kept.setdefault("metadata", {})
+    about.setdefault("name", "")
+    if "depends_on" in about:
+        entry = CAMPAIGN["metadata"]["schema"]["depends_on"]["schema"]
+        about["depends_on"] = [item for item in about["depends_on"] if _complete_entry(item, entry)]
     made = fill(kept, CAMPAIGN)
     for item in made.get("tunes", {}).values():
         stages = made.get("chains", {}).get(item["chain"], {}).get("stages", [])
@@ -298,6 +302,13 @@ def _whole_names(spec: Spec) -> Spec:
     )
 
 
+def _complete_entry(item: Any, rules: Section | None) -> bool:
+    """`complete` for an entry of a list, which may be a plain name where the rules allow that."""
+    if not rules or "schema" not in rules or "dict" not in rules["type"]:
+        return True
+    return complete(item, rules["schema"]) or (not isinstance(item, dict) and rules["type"] != "dict")
+
+
 def complete(item: Any, keys: Section) -> bool:
     """Whether all that is required is there, sections and lists within it included."""
     if not isinstance(item, dict):
@@ -310,7 +321,6 @@ def complete(item: Any, keys: Section) -> bool:
         inner, value = rules.get("schema"), item[key]
         if rules["type"] == "dict" and isinstance(inner, dict) and not complete(value, inner):
             return False
-        sections = rules["type"] == "list" and inner and inner["type"] == "dict" and "schema" in inner
-        if sections and not all(complete(each, inner["schema"]) for each in value):
+        if rules["type"] == "list" and not all(_complete_entry(each, inner) for each in value):
             return False
     return True
