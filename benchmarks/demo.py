@@ -1,6 +1,6 @@
 """The whole demo campaign, `lorarun apply specs/demo.yaml` in a fresh copy, against a script of the official commands.
 
-python benchmarks/demo.py                # 3 interleaved rounds: the script one by one, the script in batches, ours
+python benchmarks/demo.py                # 5 interleaved rounds: the script one by one, the script in batches, ours
 python benchmarks/demo.py 1 batch        # one pair against the script in batches alone
 
 The script (arms/campaign.py) trains, makes the chain's data and answers before and after; ours does all that and
@@ -103,23 +103,29 @@ def exact(answers: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, float
     }
 
 
-def measure(rounds: int, peers: list[str]) -> list[dict]:
+def measure(rounds: int, peers: list[str]) -> dict[str, list[dict]]:
     made: dict[str, list[dict]] = {arm: [] for arm in (*peers, "ours")}
     for _ in range(rounds):
         for arm, results in made.items():
             with tempfile.TemporaryDirectory() as name:
                 results.append(ours(Path(name)) if arm == "ours" else peer(arm, Path(name)))
             print(f"{PEERS.get(arm, arm)}: {results[-1]['cpu_seconds']:.1f} CPU s", file=sys.stderr)
+    return made
+
+
+def compared(made: dict[str, list[dict]]) -> list[dict]:
+    """A row of medians for each peer that was run."""
     rows = []
-    for arm in peers:
-        row = {"workload": "the demo campaign", "peer": arm, "pairs": rounds, "exact": made[arm][0]["exact"]}
+    own = made["ours"]
+    for arm, results in made.items():
+        if arm == "ours":
+            continue
+        row = {"workload": "the demo campaign", "peer": arm, "pairs": len(results), "exact": results[0]["exact"]}
         for key in FIGURES:
-            theirs, mine = (statistics.median(r[key] for r in made[a]) for a in (arm, "ours"))
+            theirs, mine = (statistics.median(r[key] for r in some) for some in (results, own))
             row[key] = {"peer": theirs, "ours": mine, "ratio": theirs / mine}
-        row["ours_steps"] = made["ours"][0]["steps"]
-        row["ours_same_work"] = same_work(row["ours_steps"])
-        row["ours_said"] = made["ours"][0]["said"]
-        rows.append(row)
+        row["ours_same_work"] = statistics.median(same_work(r["steps"]) for r in own)
+        rows.append(row | {"ours_steps": own[0]["steps"], "ours_said": own[0]["said"]})
     return rows
 
 
@@ -143,18 +149,25 @@ def line(row: dict) -> str:
     return " ".join(parts)
 
 
-def main(rounds: int = 3, chosen: str = "") -> int:
-    rows = measure(rounds, [name for name in PEERS if chosen in name])
+def save(rows: list[dict]) -> None:
+    """Put the measured rows in the place of older ones of the same peer."""
+    path = HERE / "results" / "demo.json"
+    path.parent.mkdir(exist_ok=True)
+    kept = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "environment": environment_class()}
+    by_peer = {row["peer"]: row for row in kept} | {row["peer"]: row | {"machine": machine} for row in rows}
+    document = {"what": __doc__.splitlines()[0], "rows": [by_peer[name] for name in PEERS if name in by_peer]}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def main(rounds: int = 5, chosen: str = "") -> int:
+    rows = compared(measure(rounds, [name for name in PEERS if chosen in name]))
     print(f"{'':38s} CPU s: peer    ours  ratio   wall  MB: peer    ours  ratio  same work")
     for row in rows:
         print(line(row))
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "environment": environment_class()}
-    out = HERE / "results" / "demo.json"
-    out.parent.mkdir(exist_ok=True)
-    document = {"what": __doc__.splitlines()[0], "rows": [row | {"machine": machine} for row in rows]}
-    out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    save(rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3, sys.argv[2] if len(sys.argv) > 2 else ""))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5, sys.argv[2] if len(sys.argv) > 2 else ""))
