@@ -76,4 +76,6 @@ def quantity(value: str | float, unit: str) -> float:
         return duration_seconds(str(value))
     if isinstance(value, str):
         return share(value)
+    if not isinstance(value, int | float):  # an empty list or section, which the schema has already named
+        raise ValueError(value)
     return float(value)

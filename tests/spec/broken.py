@@ -100,6 +100,7 @@ EDITS: dict[str, dict[str, tuple[str, str]]] = {
         "name empty": ("name: base,", 'name: "",'),
         "points that are no decimal": ("points: 50", "points: 5e-7"),
         "guards in another word": ("metrics: quality,", "metrics: qualities,"),
+        "limit that is a list": ("equals: 1.0", "equals: []"),
         "confidence as a share": ("equals: 1.0}", "equals: 1.0}\n  defaults: {confidence: 95%}"),
         "version newer": ("lorarun/v1", "lorarun/v2"),
         "version older": ("lorarun/v1", "lorarun/v0"),
