@@ -54,12 +54,12 @@ def test_a_saved_plan_of_any_bytes_or_values(tmp_path, data):
 @QUICK
 @given(VALUES | st.dictionaries(st.text(max_size=5), VALUES, max_size=3))
 def test_a_cache_of_any_value_is_an_empty_one(tmp_path, value):
-    path = tmp_path / CACHE_PATH
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(value), encoding="utf-8", errors="replace")
+    (tmp_path / "artifacts").mkdir(exist_ok=True)
+    for path in (CACHE_PATH, choosing.CACHE):
+        (tmp_path / path).write_text(json.dumps(value), encoding="utf-8", errors="replace")
     (tmp_path / "file").write_bytes(b"x")
     only_meant(lambda: FileDigests(tmp_path).digest(tmp_path / "file"))
-    only_meant(lambda: choosing._read(path))
+    only_meant(lambda: choosing.known_forecasts(tmp_path))
 
 
 @QUICK
