@@ -95,7 +95,6 @@ def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
 
 
 def _say(report: CheckReport) -> None:
-    from runner.acceptance.result import result_line
     from runner.report.hostile import one_line
 
     click.echo(f"record {report.record_id} of the campaign `{one_line(report.campaign, 80)}`", err=True)
@@ -103,8 +102,16 @@ def _say(report: CheckReport) -> None:
         status = click.style(f"{finding.status:<10}", fg=_COLOURS.get(finding.status))
         click.echo(f"  {status}{finding.id:<11}{one_line(finding.message, 600)}", err=True)
     click.echo(_conclusion(report), err=True)
-    line = result_line(report.verdict) if report.verdict else "RESULT: none — the evidence gives no verdict"
-    click.echo(one_line(line, 1000))
+    click.echo(one_line(_result(report), 1000))
+
+
+def _result(report: CheckReport) -> str:
+    """The verdict's own line; a record that is refused has none, whatever its evidence says."""
+    from runner.acceptance.result import result_line
+
+    if any(f.status == "failed" for f in report.findings):
+        return "RESULT: none — this record is not to be believed"
+    return result_line(report.verdict) if report.verdict else "RESULT: none — the evidence gives no verdict"
 
 
 def _conclusion(report: CheckReport) -> str:
@@ -119,7 +126,6 @@ def _conclusion(report: CheckReport) -> str:
 
 
 def _annotations(report: CheckReport) -> list[str]:
-    from runner.acceptance.result import result_line
     from runner.report.hostile import command_data, command_property
 
     levels = {"failed": "error", "weaker": "error", "stale": "error", "unchecked": "warning"}
@@ -127,8 +133,7 @@ def _annotations(report: CheckReport) -> list[str]:
         _annotation(levels[f.status], f, command_property, command_data) for f in report.findings if f.status in levels
     ]
     level = "notice" if report.exit_code == ExitCode.SUCCESS else "error"
-    text = result_line(report.verdict) if report.verdict else "RESULT: none"
-    return [*lines, f"::{level} title=lorarun check::{command_data(text, 1000)}"]
+    return [*lines, f"::{level} title=lorarun check::{command_data(_result(report), 1000)}"]
 
 
 def _annotation(level: str, finding: Finding, name: Any, data: Any) -> str:

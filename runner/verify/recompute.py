@@ -54,6 +54,7 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     findings += _compare("measures", restore.plain_measures(measures), _judged(record, measures))
     recorded = {k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()}
     findings += _compare("quantities", recorded, record.quantities)
+    findings += _chains(record)
     findings += _verdict(record, verdict)
     findings += _compare("summary", plain(summarise(spec.ssot_fields, measures, verdict)), record.summary)
     return Recomputed(tuple(findings), verdict)
@@ -74,6 +75,18 @@ def values_of(record: Record) -> dict[tuple[str, str, str], float]:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 values[(evaluation, arm, metric)] = float(value)
     return values
+
+
+def _chains(record: Record) -> Iterator[Finding]:
+    """The table of a chain's arms against the measures, whose every value is held to its scores."""
+    proven, wrong = values_of(record), []
+    for evaluation, arms in record.chains.items():
+        for arm, entry in (arms if isinstance(arms, dict) else {"": arms}).items():
+            values = {metric: value for (e, a, metric), value in proven.items() if (e, a) == (evaluation, arm)}
+            recorded = entry.get("values") if isinstance(entry, dict) else entry
+            wrong += [f"arm `{_cut(arm)}`: {one}" for one in differences(values, recorded)]
+    if wrong:
+        yield failed("chains", f"the record's chain table is not what its evidence gives: {_some(wrong)}")
 
 
 def _judged(record: Record, measures: dict[str, Measure]) -> dict[str, Any]:

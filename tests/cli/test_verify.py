@@ -48,6 +48,17 @@ def test_check_annotates_what_is_wrong_for_github(project, capsys):
     assert all(line.startswith("::") and "%0Ab" not in line.replace("%250Ab", "") for line in lines)
 
 
+@pytest.mark.parametrize("form", ["text", "github"])
+def test_a_refused_record_ends_with_no_verdict(project, capsys, form):
+    name = project.apply()
+    record, _ = project.stored(name)
+    project.forge(name, summary={**record.summary, "llama_quality_after": 1.0})
+    assert main(["check", "--format", form]) == ExitCode.INTEGRITY
+    out = capsys.readouterr().out
+    assert "RESULT: none — this record is not to be believed" in out
+    assert "RESULT: PASS" not in out
+
+
 def test_what_a_record_says_cannot_move_the_cursor(project, capsys):
     name = project.apply()
     record, _ = project.stored(name)

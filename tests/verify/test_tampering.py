@@ -87,6 +87,20 @@ def test_words_of_another_version_are_said_to_be_unproven(project):
     assert "every target is met" in found[0].message
 
 
+def test_a_chain_table_of_the_measures_own_values_is_taken(project):
+    record, _ = project.stored(project.names[0])
+    values = {n.partition(".")[2]: m["after"]["value"] for n, m in record.measures.items() if n.startswith("summary.")}
+    project.forge(project.names[0], chains={"summary": {"after": {"choices": ["lora"], "values": values}}})
+    assert outcome(project) == (ExitCode.GATE_FAIL, "")
+
+
+@pytest.mark.parametrize("arms", [{"after": {"choices": ["lora"], "values": {"fact_recall": 0.99}}}, {"after": 3}, 3])
+def test_a_chain_table_rewritten_with_its_digest(project, arms):
+    project.forge(project.names[0], chains={"summary": arms})
+    code, said = outcome(project)
+    assert (code, "chain table is not what its evidence gives" in said) == (ExitCode.INTEGRITY, True)
+
+
 def test_a_measure_rewritten_with_its_digest(project):
     record, _ = project.stored(project.names[0])
     measures = {**record.measures}
