@@ -21,26 +21,14 @@ from mlx_lm.models import llama
 from mlx_vlm.models import qwen3_vl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from data.build_demo.checkpoints import CHATML, LLAMA3
+
 DATA = Path(__file__).resolve().parents[1] / "data" / "ticket019"
 QWEN = "mlx-community/Qwen3-VL-8B-Instruct-4bit"
 LLAMA = "mlx-community/Llama-3.2-3B-Instruct-4bit"
 QUANTIZATION = {"group_size": 64, "bits": 4}
 HEAD = {"hidden_size": 128, "intermediate_size": 256, "num_hidden_layers": 2, "num_attention_heads": 4}
 HEAD |= {"num_key_value_heads": 2, "head_dim": 32, "max_position_embeddings": 8192, "tie_word_embeddings": True}
-
-CHATML = (
-    "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' }}"
-    "{%- if m.content is string %}{{- m.content }}{%- else %}{%- for c in m.content %}"
-    "{%- if c.type == 'image' %}{{- '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{%- elif 'text' in c %}{{- c.text }}{%- endif %}{%- endfor %}{%- endif %}"
-    "{{- '<|im_end|>\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-LLAMA3 = (
-    "{{- '<|begin_of_text|>' }}{%- for m in messages %}"
-    "{{- '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] + '<|eot_id|>' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{%- endif %}"
-)
 
 
 def texts() -> Iterator[str]:

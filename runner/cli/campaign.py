@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, UsageError, worst
 from runner.models.fitting import check_fit
@@ -28,14 +29,7 @@ SPEC = click.argument("spec", type=click.Path(path_type=Path))
 SET = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Override a value of the spec; recorded."
 )
-FORMAT = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: data for programs; of a run one event a line.",
-)
+FORMAT = format_option(help="json: data for programs; of a run one event a line.")
 TARGET = click.option(
     "--target",
     "targets",
@@ -63,14 +57,7 @@ def load_checked(path: Path, root: Path, overrides: tuple[str, ...]) -> Spec:
 @click.command()
 @SPEC
 @SET
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json", "mermaid"]),
-    default="text",
-    show_default=True,
-    help="A tree, data for programs (docs/plan.md), or a diagram for Markdown.",
-)
+@format_option("text", "json", "mermaid", help="A tree, data for programs (docs/plan.md), or a diagram for Markdown.")
 @TARGET
 @click.option("--explain", "explained", metavar="STEP", help="Tell all about one step: key, inputs, reasons, memory.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 4 when something would run, 0 when nothing would.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 
 if TYPE_CHECKING:
@@ -22,14 +23,7 @@ WORDS = {"identical": "bit-identical", "close": "within tolerance", "different":
 @click.option("--other-environment", is_flag=True, help="Compare though the environment class is another one.")
 @click.option("--as-recorded", is_flag=True, help="Replay the record's spec though the checkout's is another one.")
 @click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: data for programs.",
-)
+@format_option()
 def replay(
     record: str,
     steps: tuple[str, ...],

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, NothingToCheckError, UsageError
 
 if TYPE_CHECKING:
     from runner.record.model import Record
     from runner.store.ssot import Stored
-
-FORMAT = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: data for programs.",
-)
 
 
 @click.group()
@@ -36,7 +28,7 @@ def ssot() -> None:
 
 @ssot.command()
 @click.argument("campaign", required=False)
-@FORMAT
+@format_option()
 def log(campaign: str | None, output_format: str) -> int:
     """List the records, newest first; of CAMPAIGN only, if given.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode
 
@@ -22,14 +23,7 @@ _COLOURS = {"failed": "red", "weaker": "red", "stale": "yellow", "unchecked": "y
 @click.command()
 @click.argument("target", required=False, metavar="[SPEC|RECORD]")
 @click.option("--base", metavar="REF", help="Compare with this commit: history only added to, no threshold lowered.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-    help="github: annotations for a pull request.",
-)
+@format_option("text", "json", "github", help="github: annotations for a pull request.")
 def check(target: str | None, base: str | None, output_format: str) -> int:
     """Recompute digests, metrics, statistics and verdict from a record and its evidence.
 
@@ -60,14 +54,7 @@ def check(target: str | None, base: str | None, output_format: str) -> int:
 @click.command()
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="json: data for programs.",
-)
+@format_option()
 @click.option("--exit-code", is_flag=True, help="Exit 4 when something differs.")
 def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
     """Compare two records A and B: spec, environment, inputs, and every metric after tuning.

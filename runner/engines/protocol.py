@@ -105,8 +105,19 @@ class GenerateResult:
     paths_taken: dict[str, str] = field(default_factory=dict)
 
 
+class _Pinned:
+    """What a comparison has the lock say."""
+
+    finding: str
+
+    @property
+    def pin(self) -> str:
+        """What the lock says of the path from then on."""
+        return f"off: {self.finding}" if self.finding else "on"
+
+
 @dataclass(frozen=True)
-class PathComparison:
+class PathComparison(_Pinned):
     """One fast path beside the computation without it, on this model, backend and data; for the rehearsal."""
 
     path: str  # as in `paths_taken`
@@ -117,14 +128,9 @@ class PathComparison:
     peak_memory_bytes: dict[str, int]  # without, with
     finding: str = ""  # why it should be off here; empty where it agrees and pays
 
-    @property
-    def pin(self) -> str:
-        """What the lock says of it from then on."""
-        return f"off: {self.finding}" if self.finding else "on"
-
 
 @dataclass(frozen=True)
-class AnswerComparison:
+class AnswerComparison(_Pinned):
     """Greedy answers made the fast way beside each prompt's answer alone; for the rehearsal."""
 
     path: str  # batch | share_prefix
@@ -132,11 +138,6 @@ class AnswerComparison:
     seconds: dict[str, float]  # without, with
     peak_memory_bytes: dict[str, int]  # without, with
     finding: str = ""  # why it should be off here; empty where it agrees and pays
-
-    @property
-    def pin(self) -> str:
-        """What the lock says of it from then on."""
-        return f"off: {self.finding}" if self.finding else "on"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.canonical import plain
@@ -240,15 +240,7 @@ class _Builder:
 
     def score(self, evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> None:
         """The step that scores one arm. Only the judged arms are answered again."""
-        answers = Answers(
-            evaluation.dataset,
-            evaluation.split,
-            stages,
-            arm.choices,
-            evaluation.generate,
-            paraphrases=evaluation.paraphrases,
-            evaluation=evaluation.id,
-        )
+        answers = replace(_judged(evaluation, arm, stages), paraphrases=evaluation.paraphrases)
         is_fed = any(arm.choices[i] != REFERENCE for i, _ in answers.feeding())
         metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=is_fed)]
         step_id = f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
@@ -266,15 +258,8 @@ class _Builder:
             Need("rules", prepared, "rules.json"),
         ]
         for arm in (a for a in arms_of(self.spec, evaluation) if a.is_main):
-            answers = Answers(
-                evaluation.dataset,
-                evaluation.split,
-                stages,
-                arm.choices,
-                evaluation.generate,
-                evaluation=evaluation.id,
-            )
-            needs.append(Need(f"{COMPLETIONS_ROLE}.{arm.id}", self.generate(answers).id, COMPLETIONS))
+            made = self.generate(_judged(evaluation, arm, stages))
+            needs.append(Need(f"{COMPLETIONS_ROLE}.{arm.id}", made.id, COMPLETIONS))
         self.add(
             Step(
                 id=f"baselines/{evaluation.id}",
@@ -316,6 +301,13 @@ class _Builder:
                 origins=(origin,) if origin else (),
             )
         )
+
+
+def _judged(evaluation: EvaluationSpec, arm: Arm, stages: tuple[StageSpec, ...]) -> Answers:
+    """The answers of an evaluation's own split."""
+    return Answers(
+        evaluation.dataset, evaluation.split, stages, arm.choices, evaluation.generate, evaluation=evaluation.id
+    )
 
 
 def _measurable(metric: str, arm: Arm, *, is_fed: bool) -> bool:

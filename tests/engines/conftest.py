@@ -33,6 +33,7 @@ from mlx_vlm.models.qwen3_vl import Model, ModelConfig  # noqa: E402
 from PIL import Image  # noqa: E402
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: E402
 
+from data.build_demo.checkpoints import CHATML, LLAMA3  # noqa: E402
 from runner.canonical import digest_file  # noqa: E402
 from runner.engines.protocol import GenerateRequest, TuneRequest  # noqa: E402
 from runner.engines.table import open_engine  # noqa: E402
@@ -43,20 +44,6 @@ from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec  # noqa: E402
 WORDS = (
     "lamp red amber violet stamp circle star reading paid due number light mark " + "점검 긴급 정상 승인 보류"
 ).split()
-
-CHATML = (
-    "{%- for m in messages %}{{- '<|im_start|>' + m.role + '\n' }}"
-    "{%- if m.content is string %}{{- m.content }}{%- else %}{%- for c in m.content %}"
-    "{%- if c.type == 'image' %}{{- '<|vision_start|><|image_pad|><|vision_end|>' }}"
-    "{%- elif 'text' in c %}{{- c.text }}{%- endif %}{%- endfor %}{%- endif %}"
-    "{{- '<|im_end|>\n' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}"
-)
-LLAMA3 = (
-    "{{- '<|begin_of_text|>' }}{%- for m in messages %}"
-    "{{- '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n' + m['content'] + '<|eot_id|>' }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{%- endif %}"
-)
 
 
 def never() -> bool:
