@@ -7,28 +7,40 @@ import json
 import click
 
 from runner.errors import UsageError
-from runner.spec.explain import page, pages
+from runner.spec.explain import document, markdown, page, titles
 from runner.spec.json_schema import json_schema
 from runner.spec.reference import reference
-from runner.spec.suggest import did_you_mean
 
 
 @click.command()
 @click.argument("code", required=False)
-def explain(code: str | None) -> None:
-    """Explain the code of a finding, such as E107; without a code, list all.
+@click.option("--format", type=click.Choice(["text", "md"]), default="text", help="`md`: all pages as one document.")
+def explain(code: str | None, format: str) -> None:
+    """Explain the code of a finding, such as E107, with an example; without a code, list all.
 
     \b
       lorarun explain E107
+      lorarun explain --format md > findings.md
     """
     if code is None:
-        for text in pages().values():
-            click.echo(text.splitlines()[0])
+        click.echo(document() if format == "md" else _listed(), nl=format != "md")
         return
-    text = page(code) or ""
+    text = (markdown(code.strip().upper()) if format == "md" else page(code)) or ""
     if not text:
-        raise UsageError(f"there is no code `{code[:40]}`", help=did_you_mean(code.upper(), pages(), what="codes"))
+        raise UsageError(f"there is no code `{code[:40]}`", help=_near(code))
     click.echo(text)
+
+
+def _listed() -> str:
+    return "\n".join(f"{code}: {title}" for code, title in titles().items())
+
+
+def _near(code: str) -> str:
+    """Codes are numbers, and the nearest number is seldom meant: the code's family is shown instead."""
+    family = [known for known in titles() if known[:2] == code.strip().upper()[:2]]
+    if not family:
+        return "codes are E or W with three digits; `lorarun explain` lists them"
+    return f"codes that begin so: {', '.join(family)}"
 
 
 @click.command()

@@ -10,7 +10,7 @@ from runner.cli.project import find_root
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.models.fitting import check_fit
 from runner.run.dependencies import check_dependencies
-from runner.spec.diagnostics import FORMATS, render, summary
+from runner.spec.diagnostics import FORMATS, ordered, render, summary
 from runner.spec.inputs import check_inputs
 from runner.spec.load import load_spec
 from runner.spec.model import Spec
@@ -48,6 +48,9 @@ def validate(
     if format == "text":
         names = ", ".join(path.as_posix() for path in specs)
         click.echo(f"{names}: {'not valid' if failed else 'valid'} ({summary(found)})", err=failed)
+        if found:
+            first = next((d for d in ordered(found) if d.severity == "error"), found[0])
+            click.echo(f"`lorarun explain {first.code}` says what that means, with an example", err=True)
     return int(ExitCode.INVALID if failed else ExitCode.SUCCESS)
 
 

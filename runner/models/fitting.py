@@ -36,6 +36,8 @@ def check_fit(spec: Spec, root: Path) -> tuple[Diagnostic, ...]:
 
 def _fit(spec: Spec, place: Key, lora: LoraSpec, model: str, facts: ModelFacts) -> list[Diagnostic]:
     found = []
+    if not facts.modules:  # config.json without the weights: `check_inputs` says so
+        return []
     names = (*facts.modules, *(facts.vision_modules if lora.vision else ()))
     for i, module in enumerate(lora.target_modules):
         if module in names:

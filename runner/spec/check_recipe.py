@@ -166,7 +166,7 @@ def _start(draft: Draft, tune: TuneSpec) -> None:
         message = f"`{parent.id}` tunes `{theirs}`, so its adapter does not fit `{mine}`"
         draft.error(place, "E204", message, help="start from a tune of the same model")
         return
-    for key in ("type", "rank", "target_modules", "num_layers", "vision"):
+    for key in ("type", "rank", "alpha", "target_modules", "num_layers", "vision"):
         first = {getattr(t.lora, key) for t in _variants(draft, parent)}
         if first != {getattr(t.lora, key) for t in _variants(draft, tune)} or len(first) > 1:
             several = f"tries several `lora.{key}`" if len(first) > 1 else f"has another `lora.{key}`"
@@ -263,6 +263,8 @@ def _unused(draft: Draft) -> None:
     for chain in spec.chains.values():
         used |= {text for stage in chain.stages for text in (stage.model, stage.adapter)}
     for kind, what in (("models", "model"), ("datasets", "data set"), ("tunes", "tune"), ("chains", "chain")):
+        if kind in ("tunes", "chains") and not spec.evaluations:  # W505 says that nothing is measured
+            continue
         for name in getattr(spec, kind):
             if name not in used:
                 draft.warn_key((kind, name), "W501", f"the {what} `{name}` is not used by anything")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from runner.errors import Diagnostic
-from runner.spec.explain import page
+from runner.spec.explain import markdown
 
 FORMATS = ("text", "json", "github", "sarif")
 JSON_VERSION = "lorarun/diagnostics/v1"
@@ -145,7 +145,7 @@ def _sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
 
 
 def _rule(code: str) -> dict[str, Any]:
-    text = page(code)
+    text = markdown(code)
     if text is None:
         return {"id": code}
     title = text.splitlines()[0].removeprefix(f"{code}: ")

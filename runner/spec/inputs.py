@@ -79,8 +79,15 @@ def _model(spec: Spec, root: Path, model: ModelSpec) -> list[Diagnostic]:
         return [at(spec, key, "E403", f"`{model.path[:200]}` {reason}", help="put the checkpoint inside the project")]
     if is_hub_id(model.path, root):
         return []
-    if not (root / model.path / "config.json").is_file():
-        missing = "has no config.json" if (root / model.path).is_dir() else "is not there"
+    folder = root / model.path
+    missing = ""
+    if not folder.is_dir():
+        missing = "is not there"
+    elif not (folder / "config.json").is_file():
+        missing = "has no config.json"
+    elif not any(folder.glob("*.safetensors")):
+        missing = "has no weights (*.safetensors)"
+    if missing:
         help = "bring an MLX checkpoint there, or write a hub id such as `mlx-community/Llama-3.2-3B-Instruct-4bit`"
         return [at(spec, key, "E402", f"the model folder `{model.path}` {missing}", help=help)]
     return []

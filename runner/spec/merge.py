@@ -114,10 +114,13 @@ def substitute(tree: Tree) -> list[Diagnostic]:
         variables = {}
     if not isinstance(variables, dict):
         return [at_value(tree.origins[("vars",)], "E104", "`vars` is not a section of keys")]
+    used: set[str] = set()
     for name, value in variables.items():
         if isinstance(value, dict | list) or value is None:
-            found.append(at_value(tree.origins[("vars", name)], "E303", f"`vars.{name}` is not a single value"))
-    used: set[str] = set()
+            help = "share sections and lists with `defaults` or `include`"
+            what = "has no value" if value is None else "is not a single value"
+            found.append(at_value(tree.origins[("vars", name)], "E303", f"`vars.{name}` {what}", help=help))
+            used.add(name)
     pass_ = _Substitution(tree, variables, found, used)
     for key in [k for k in tree.data if k != "vars"]:
         tree.data[key] = pass_.walk(tree.data[key], (key,))
@@ -148,6 +151,7 @@ class _Substitution:
         origin = self.tree.origins[place]
         whole = _VARIABLE.fullmatch(text)
         if not whole:
+            self.used.update(_VARIABLE.findall(text))
             message = "a variable stands for a whole value, not for a part of a text"
             self.found.append(
                 at_value(origin, "E302", message, help="write the text out, or make all of it a variable")

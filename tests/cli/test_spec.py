@@ -28,6 +28,7 @@ def spec(tmp_path, monkeypatch) -> Path:
     for folder in ("data/models/llama", "data/pairs", "specs"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "data/models/llama/config.json").write_text('{"model_type": "llama"}')
+    (tmp_path / "data/models/llama/model.safetensors").touch()
     for split in ("train", "test"):
         rows = [json.dumps({"id": f"{split}{i}", "text": words(f"{split}{i}"), "reference": "답"}) for i in range(150)]
         (tmp_path / f"data/pairs/{split}.jsonl").write_text("\n".join(rows), encoding="utf-8")

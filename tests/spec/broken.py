@@ -156,6 +156,7 @@ EDITS: dict[str, dict[str, tuple[str, str]]] = {
         "start that is not there": ("start_from: llama-lora", "start_from: lama-lora"),
         "start on another model": ("start_from: llama-lora", "start_from: qwen-lora"),
         "start with another rank": ("{model: llama, dataset: pairs}", "{model: llama, dataset: pairs, lora: {rank: 4}}"),
+        "start with another alpha": ("{model: llama, dataset: pairs}", "{model: llama, dataset: pairs, lora: {alpha: 32}}"),
         "start from itself": ("{model: llama, dataset: pairs}", "{model: llama, dataset: pairs, start_from: llama-lora}"),
         "start in a circle": (
             "{model: llama, dataset: pairs}",

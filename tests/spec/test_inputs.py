@@ -29,6 +29,7 @@ def project(root: Path, train: int, test: int) -> Path:
     for folder in ("data/models/llama", "data/pairs"):
         (root / folder).mkdir(parents=True)
     (root / "data/models/llama/config.json").write_text("{}")
+    (root / "data/models/llama/model.safetensors").touch()
     for split, count in (("train", train), ("test", test), ("test2", 1)):
         row = json.dumps({"id": "1", "text": "글", "reference": "답"}, ensure_ascii=False)
         (root / f"data/pairs/{split}.jsonl").write_text(f"{row}\n" * count, encoding="utf-8")
