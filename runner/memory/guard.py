@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from runner.memory.lines import GROWTH, INTERVAL, Lines, lines_under
-from runner.memory.model import MemoryUse
+from runner.memory.model import PAUSES, MemoryUse
 from runner.memory.timeline import Timeline
 from runner.memory.tree import ProcessTree
 
@@ -93,6 +93,7 @@ class Guard:
         self._peak = self._samples = self._gaps = 0
         self._crossed = False
         self._events: list[str] = []
+        self._pauses: list[tuple[float, float, int]] = []
         self._timeline = Timeline()
 
     def _use(self) -> MemoryUse:
@@ -105,6 +106,7 @@ class Guard:
             crossed=self._crossed,
             events=tuple(self._events),
             timeline=self._timeline.points(),
+            pauses=tuple(self._pauses),
         )
 
     def _watch(self) -> None:
@@ -136,6 +138,8 @@ class Guard:
             # A pause hides no peak where the kernel kept the mark of a lone process that was not swapped.
             covered = self._tree.is_root_alone and 0 < total <= highest
             self._gaps += not covered
+            if len(self._pauses) < PAUSES:
+                self._pauses.append((round(now - self._start, 3), round(now - self._last, 3), int(not covered)))
             self._note(f"no sample for {now - self._last:.2f} s" + (", the kernel's mark covers it" if covered else ""))
         self._last = now
         # The kernel's high-water mark shows a peak between two samples; it belongs to this step if it has just risen.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+PAUSES = 200  # so many of the pauses between two samples are kept one by one
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -28,3 +30,4 @@ class MemoryUse:
     crossed: bool
     events: tuple[str, ...] = ()
     timeline: tuple[tuple[float, int], ...] = ()  # (seconds since the step began, bytes), thinned out
+    pauses: tuple[tuple[float, float, int], ...] = ()  # (seconds, length in seconds, 1 if it may have hidden a peak)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from runner.canonical import canonical_json, parse_canonical
+from runner.canonical import canonical_json, parse_canonical, plain
 from runner.errors import IntegrityError, InvalidError
 from runner.record.model import SCHEMA, Record
 from runner.record.shape import ShapeError, build
+from runner.record.upgrades import UPGRADES
 
 MAX_RECORD_BYTES = 64 * 2**20
 ID_LENGTH = 32
@@ -23,8 +24,7 @@ KINDS = ("campaign", "correction", "waiver", "migration")
 _FAMILY, _, _VERSION = SCHEMA.rpartition("/v")
 CURRENT = int(_VERSION)
 
-# Schema version → a pure function that makes the next version's document of one. Records on disk stay as they are.
-UPGRADES: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_READ_ONLY = "older_id"  # a field of records in memory
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -33,7 +33,12 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|\+00:00)")
 
 def to_json(record: Record) -> bytes:
     """The record's canonical bytes: what its file holds."""
-    return canonical_json(record)
+    return canonical_json(to_document(record))
+
+
+def to_document(record: Record) -> dict[str, Any]:
+    """The record as plain data of the newest schema."""
+    return {name: value for name, value in plain(record).items() if name != _READ_ONLY}
 
 
 def id_of(data: bytes) -> str:
@@ -42,8 +47,8 @@ def id_of(data: bytes) -> str:
 
 
 def record_id(record: Record) -> str:
-    """The id of a record of the current schema. (A record read from an older schema keeps its file's id.)"""
-    return id_of(to_json(record))
+    """The id of a record: that of its file. One that was read from an older schema keeps its file's."""
+    return record.older_id if _ID.fullmatch(record.older_id) else id_of(to_json(record))
 
 
 def from_json(data: bytes) -> Record:
@@ -60,14 +65,14 @@ def from_json(data: bytes) -> Record:
     except ValueError as error:
         raise IntegrityError(f"record is not valid: {error}") from error
     try:
-        record = build(Record, _upgrade(document))
+        record = build(Record, _upgrade(document, data))
     except (ShapeError, KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"record is not valid: {error}") from error
     _check_values(record)
     return record
 
 
-def _upgrade(document: Any) -> dict[str, Any]:
+def _upgrade(document: Any, data: bytes) -> dict[str, Any]:
     schema = document.get("schema") if isinstance(document, dict) else None
     match = re.fullmatch(rf"{re.escape(_FAMILY)}/v([1-9]\d{{0,5}})", schema) if isinstance(schema, str) else None
     if match is None:
@@ -78,9 +83,11 @@ def _upgrade(document: Any) -> dict[str, Any]:
             f"record is of schema `{schema}`, newer than `{SCHEMA}`, the newest that is known here",
             help="update lorarun, then try again",
         )
+    if _READ_ONLY in document:
+        raise ShapeError(_READ_ONLY, "is not a known field")
     for number in range(version, CURRENT):
         document = UPGRADES[number](document)
-    return dict(document)
+    return {**document, _READ_ONLY: id_of(data) if version < CURRENT else ""}
 
 
 def _check_values(record: Record) -> None:
@@ -91,7 +98,8 @@ def _check_values(record: Record) -> None:
 
 def _conditions(record: Record) -> Mapping[str, bool]:
     campaign = record.kind == "campaign"
-    digests = (record.evidence, *((record.recipe_digest, record.policy_digest) if campaign else ()))
+    digests = [record.evidence, *((record.recipe_digest, record.policy_digest) if campaign else ())]
+    digests += [record.observed] if record.observed else []
     return {
         f"`kind` is {record.kind[:60]!r}": record.kind in KINDS,
         "`campaign` is empty": bool(record.campaign),

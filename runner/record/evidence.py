@@ -1,7 +1,7 @@
 """Evidence: the rows that a verdict rests on, as canonical lines in a deterministic gzip file.
 
-One row is one sample, one completion or one score. The digest is of the text before compression, so that another
-zlib changes nothing.
+One row is one sample, one completion or one score; or, in a file of its own because no two runs see the same, the
+memory of one step. The digest is of the text before compression, so that another zlib changes nothing.
 """
 
 from __future__ import annotations
@@ -60,9 +60,23 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "value": _NUMBER,
         "statistics": (list,),
     },
+    "memory": {
+        "step": (str,),
+        "points": (list,),  # [seconds since the step began, bytes], each the highest of its span
+        "mark_bytes": (int, type(None)),  # the kernel's high-water mark where it is above every point
+        "samples": (int,),
+        "gaps": (int,),
+        "pauses": (list, type(None)),  # [seconds, length in seconds, 1 where it may have hidden a peak]; null: not kept
+        "interval_seconds": _NUMBER,
+        "limit_bytes": (int, type(None)),
+        "mlx_peak_bytes": (int, type(None)),
+        "forecast_bytes": (int, type(None)),
+    },
 }
+ANSWERS = frozenset({"sample", "completion", "score"})  # what `Record.evidence` holds
+OBSERVED = frozenset({"memory"})  # what `Record.observed` holds
 _OPTIONAL = {"prompt": "completion"}
-_ORDER = ("kind", "evaluation", "arm", "sample", "metric", "of")
+_ORDER = ("kind", "evaluation", "arm", "sample", "metric", "of", "step")
 
 
 @dataclass(frozen=True)
@@ -143,13 +157,13 @@ _SECRET: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def collect(rows: Iterable[Mapping[str, Any]]) -> Evidence:
-    """Evidence of rows in any order.
+def collect(rows: Iterable[Mapping[str, Any]], kinds: frozenset[str] = ANSWERS) -> Evidence:
+    """Evidence of rows in any order, all of these kinds.
 
     Raises:
         ValueError: a row has an unknown shape, or two rows say the same thing twice.
     """
-    checked = sorted((_checked(plain(row)) for row in rows), key=_place)
+    checked = sorted((_checked(plain(row), kinds) for row in rows), key=_place)
     for one, two in itertools.pairwise(checked):
         if _place(one) == _place(two):
             raise ValueError(f"two evidence rows for {_place(one)}")
@@ -164,17 +178,20 @@ def compress(text: bytes) -> bytes:
     return b"\x1f\x8b\x08\0\0\0\0\0\x02\xff" + body + struct.pack("<II", zlib.crc32(text), len(text) & 0xFFFFFFFF)
 
 
-def decode(data: bytes, digest: str, *, max_bytes: int = MAX_TEXT_BYTES) -> tuple[Row, ...]:
+def decode(
+    data: bytes, digest: str, *, kinds: frozenset[str] = ANSWERS, max_bytes: int = MAX_TEXT_BYTES
+) -> tuple[Row, ...]:
     """The rows in a gzip file, verified against `digest`.
 
     Raises:
-        IntegrityError: not gzip, larger than `max_bytes` when unpacked, not canonical rows, or another digest.
+        IntegrityError: not gzip, larger than `max_bytes` when unpacked, not canonical rows of these kinds, or another
+            digest.
     """
     text = verified(data, digest, max_bytes=max_bytes)
     rows = []
     for number, line in enumerate(_lines(text), 1):
         try:
-            rows.append(_checked(parse_canonical(line)))
+            rows.append(_checked(parse_canonical(line), kinds))
         except ValueError as error:
             raise IntegrityError(f"evidence row {number}: {error}") from error
     places = [_place(row) for row in rows]
@@ -223,10 +240,11 @@ def _lines(text: bytes) -> Iterator[bytes]:
     raise IntegrityError(f"evidence has more than {MAX_ROWS:,} rows")
 
 
-def _checked(row: Any) -> Row:
-    fields = FIELDS.get(row["kind"]) if isinstance(row, dict) and isinstance(row.get("kind"), str) else None
-    if fields is None:
-        raise ValueError("not a sample, completion or score row")
+def _checked(row: Any, kinds: frozenset[str]) -> Row:
+    kind = row.get("kind") if isinstance(row, dict) else None
+    if not isinstance(kind, str) or kind not in kinds:
+        raise ValueError(f"not a {' or '.join(sorted(kinds))} row")
+    fields = FIELDS[kind]
     for name in row:
         if name != "kind" and name not in fields:
             raise ValueError(f"a {row['kind']} row has no field {str(name)[:60]!r}")
@@ -240,6 +258,6 @@ def _checked(row: Any) -> Row:
     return dict(row)
 
 
-def _place(row: Row) -> tuple[str, str, str, str, str, str, int]:
-    kind, evaluation, arm, sample, metric, of = (str(row.get(name, "")) for name in _ORDER)
-    return kind, evaluation, arm, sample, metric, of, int(row.get("run", 0))
+def _place(row: Row) -> tuple[str, str, str, str, str, str, str, int]:
+    kind, evaluation, arm, sample, metric, of, step = (str(row.get(name, "")) for name in _ORDER)
+    return kind, evaluation, arm, sample, metric, of, step, int(row.get("run", 0))

@@ -61,6 +61,7 @@ def in_toto(named: Named, data: bytes) -> str:
     subjects = [
         {"name": f"ssot/records/{name}.json", "digest": {"sha256": hashlib.sha256(data).hexdigest()}},
         _subject("evidence", record.evidence),
+        *([_subject("observed", record.observed)] if record.observed else []),
     ]
     for step in record.steps:
         if step.kind == "tune":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-SCHEMA = "lorarun/record/v1"
+SCHEMA = "lorarun/record/v2"
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class StepRecord:
     components: dict[str, Any]  # the parts of the key
     outputs: dict[str, str]  # file → digest
     measures: dict[str, Any]  # losses, tokens, seconds, paths taken
-    memory: dict[str, Any]  # forecast_bytes, peak_bytes, mlx_peak_bytes, limit_bytes, samples, gaps, timeline
+    memory: dict[str, Any]  # forecast_bytes, peak_bytes, mlx_peak_bytes, limit_bytes, samples, gaps; v1: timeline
     seconds: float
 
 
@@ -54,3 +54,6 @@ class Record:
     chains: dict[str, Any] = field(default_factory=dict)  # chain evaluation → attribution arms
     notes: tuple[str, ...] = ()
     body: dict[str, Any] = field(default_factory=dict)  # what a correction, waiver or migration says
+    lorarun: str = ""  # the version that made the record; "" where its schema did not say (v1)
+    observed: str = ""  # digest of what the machine was seen to do, kept like the evidence; "" where nothing was (v1)
+    older_id: str = ""  # the file's id of a record that was read from an older schema; in no file

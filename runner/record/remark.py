@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from runner import __version__
 from runner.canonical import digest_value
 from runner.record import evidence
 from runner.record.model import SCHEMA, Record
@@ -54,4 +55,5 @@ def _remark(kind: str, campaign: str, body: dict[str, Any]) -> Record:
         evidence_mode="full",
         summary={},
         body=body,
+        lorarun=__version__,
     )

@@ -48,7 +48,7 @@ def scores(rows: Iterable[Row], evaluation: str, arm: str, metric: str, value: f
         IntegrityError: rows of one metric carry different signatures or statistics that are not numbers.
     """
     wanted = ("score", evaluation, arm, metric)
-    found = [r for r in rows if (r["kind"], r["evaluation"], r.get("arm"), r.get("metric")) == wanted]
+    found = [r for r in rows if (r["kind"], r.get("evaluation"), r.get("arm"), r.get("metric")) == wanted]
     if not found:
         return None
     name = f"{evaluation}.{metric} ({arm})"

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.canonical import plain
+from runner.record.codec import to_document
 from runner.record.model import Record
 from runner.report.catalogue import catalogue
 from runner.report.view import view
@@ -31,7 +32,7 @@ def write(
         "language": language,
         "verdict": seen.status,
         "headline": Words(catalogue(language)).headline(seen),
-        "record": plain(record),
+        "record": to_document(record),
         "samples": [
             {"evaluation": book.evaluation, "metric": book.metric, "total": book.total, "states": dict(book.counts)}
             for book in seen.ledgers

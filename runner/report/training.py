@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.record.model import StepRecord
+from runner.record.observations import Points
 from runner.report.reading import figure, flat, items, mapping, points, text
 
 
@@ -130,16 +131,17 @@ def curves(steps: Sequence[StepRecord], spec: Mapping[str, Any]) -> tuple[Curve,
     )
 
 
-def memory(steps: Sequence[StepRecord], quantities: Mapping[str, Any]) -> Memory:
+def memory(steps: Sequence[StepRecord], quantities: Mapping[str, Any], timelines: Mapping[str, Points]) -> Memory:
     """What the guard saw, step by step. The peak is the record's own quantity where it has one."""
-    rows = tuple(row for row in map(_step_memory, steps) if row.peak is not None or row.mlx_peak is not None)
+    seen = (_step_memory(step, timelines.get(step.id, ())) for step in steps)
+    rows = tuple(row for row in seen if row.peak is not None or row.mlx_peak is not None)
     stated = figure(mapping(quantities.get("memory.peak")).get("value"))
     peaks = [row.peak for row in rows if row.peak is not None]
     limits = [row.limit for row in rows if row.limit]
     return Memory(rows, stated if stated is not None else max(peaks, default=None), min(limits, default=None))
 
 
-def _step_memory(step: StepRecord) -> StepMemory:
+def _step_memory(step: StepRecord, timeline: Points) -> StepMemory:
     seen = step.memory
     return StepMemory(
         step=step.id,
@@ -149,6 +151,6 @@ def _step_memory(step: StepRecord) -> StepMemory:
         limit=figure(seen.get("limit_bytes")),
         samples=figure(seen.get("samples")),
         gaps=figure(seen.get("gaps")),
-        timeline=points(seen.get("timeline")),
+        timeline=timeline,
         seconds=step.seconds,
     )

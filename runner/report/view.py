@@ -5,16 +5,18 @@ Knows no format and no language; templates turn its values into text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.acceptance.chain import Share
 from runner.acceptance.model import Check, Scorecard
+from runner.errors import IntegrityError
 from runner.metrics.model import MetricInfo
 from runner.metrics.table import METRICS
 from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
+from runner.record.observations import Points, timelines
 from runner.report import chain, datasets, explain, ledger, reading, rehearsal, runs, sweep, training
 from runner.report.chain import Attribution
 from runner.report.datasets import DataFinding, DataSplit, TokenLengths
@@ -151,7 +153,7 @@ def view(
         reason=text(record.verdict.get("reason")),
         checks=checks,
         scorecard=reading.scorecard(record.verdict.get("scorecard")),
-        memory=training.memory(record.steps, record.quantities),
+        memory=training.memory(record.steps, record.quantities, _timelines(record, stored)),
         curves=training.curves(record.steps, record.spec),
         attributions=chains,
         shares=tuple(explain.shares(record, stored, made) for made in chains),
@@ -168,6 +170,14 @@ def view(
         history=tuple(known for _, known in past),
         history_ids=tuple(id for id, _ in past),
     )
+
+
+def _timelines(record: Record, rows: Sequence[Row]) -> Mapping[str, Points]:
+    """Memory over time, by step; none where a record that nobody checked holds something else."""
+    try:
+        return timelines(record, rows)
+    except IntegrityError:
+        return {}
 
 
 def _past(record: Record, history: Sequence[Record]) -> tuple[tuple[str, Record], ...]:

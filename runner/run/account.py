@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from runner import __version__
 from runner.acceptance.model import Verdict
 from runner.canonical import digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.model import Step
-from runner.record import evidence, restore
+from runner.record import evidence, observations, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
@@ -53,7 +54,9 @@ def account(
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
     hidden = spec.evidence == "digests"
     collected = evidence.collect(evidence.without_texts(gathered.rows) if hidden else gathered.rows)
-    record_steps = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
+    watched = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
+    observed = evidence.collect(observations.memory_rows(watched), evidence.OBSERVED)
+    record_steps = observations.without_rows(watched)
     measures = measures_of(spec, collected.rows, gathered.values)
     quantities = quantities_of(measures, record_steps)
     history = {s.id: s.record for s in stored}
@@ -72,8 +75,9 @@ def account(
         evidence=collected.digest,
         summary=summarise(spec.ssot_fields, measures, verdict),
         chains=_chains(gathered),
+        observed=observed.digest,
     )
-    record_id = ssot.append(root, record, collected.rows)
+    record_id = ssot.append(root, record, collected.rows, observed.rows)
     return Account(ssot.find(root, record_id).record, record_id, verdict, appended=True)
 
 
@@ -112,6 +116,7 @@ def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
         evidence="",
         evidence_mode=spec.evidence,
         summary={},
+        lorarun=__version__,
     )
 
 

@@ -64,27 +64,34 @@ def evidence_path(root: Path, digest: str) -> Path:
     return root / EVIDENCE / f"{digest.removeprefix(PREFIX)}.jsonl.gz"
 
 
-def append(root: Path, record: Record, rows: Iterable[Mapping[str, Any]]) -> str:
+def append(
+    root: Path, record: Record, rows: Iterable[Mapping[str, Any]], observed: Iterable[Mapping[str, Any]] = ()
+) -> str:
     """Store a record and its evidence durably and return its id. Its parents become the store's newest records.
 
+    `observed` are the rows of what was seen of the machine, where the record names any.
     A record with the same `run_id` and kind that is stored already is not stored again: its id comes back.
 
     Raises:
         IntegrityError: the store is damaged; nothing is added to a damaged store.
-        ResourceError: the disk is full; neither file exists under its final name, or only the evidence does.
+        ResourceError: the disk is full; no file exists under its final name, or only evidence does.
         ValueError: the rows do not have the digest that the record names.
     """
     stored = records(root)
     for one in stored:
         if (one.record.run_id, one.record.kind, one.record.campaign) == (record.run_id, record.kind, record.campaign):
             return one.id
-    collected = evidence.collect(rows)
-    if collected.digest != record.evidence:
-        raise ValueError(f"evidence has the digest {collected.digest}, the record names {record.evidence}")
+    collected = [evidence.collect(rows)]
+    if record.observed:
+        collected.append(evidence.collect(observed, evidence.OBSERVED))
+    for found, named in zip(collected, _digests(record), strict=True):
+        if found.digest != named:
+            raise ValueError(f"evidence has the digest {found.digest}, the record names {named}")
     final = dataclasses.replace(record, parents=heads(stored))
     data = codec.to_json(final)
     codec.from_json(data)
-    _add_evidence(root, collected)
+    for found in collected:
+        _add_evidence(root, found)
     name = codec.id_of(data)
     files.add_bytes(record_path(root, name), data)
     return name
@@ -93,7 +100,7 @@ def append(root: Path, record: Record, rows: Iterable[Mapping[str, Any]]) -> str
 def _add_evidence(root: Path, collected: evidence.Evidence) -> None:
     path = evidence_path(root, collected.digest)
     if path.is_symlink() or path.exists():
-        evidence.decode(files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root), collected.digest)
+        evidence.verified(files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root), collected.digest)
         return
     files.add_bytes(path, evidence.compress(collected.text))
 
@@ -147,12 +154,20 @@ def heads(stored: Iterable[Stored]) -> tuple[str, ...]:
 
 
 def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
-    """The evidence rows of a record, verified.
+    """The evidence rows of a record, and after them those of what was seen of the machine; all verified.
 
     Raises:
-        IntegrityError: missing, damaged, or not of the digest that the record names.
+        IntegrityError: missing, damaged, or not of the digests that the record names.
     """
-    return evidence.decode(_read_evidence(evidence_path(root, record.evidence), root=root), record.evidence)
+    rows: list[evidence.Row] = []
+    for digest, kinds in zip(_digests(record), (evidence.ANSWERS, evidence.OBSERVED), strict=False):
+        rows += evidence.decode(_read_evidence(evidence_path(root, digest), root=root), digest, kinds=kinds)
+    return tuple(rows)
+
+
+def _digests(record: Record) -> tuple[str, ...]:
+    """What a record names of files beside it: its evidence, and what was seen of the machine if anything was."""
+    return (record.evidence, record.observed) if record.observed else (record.evidence,)
 
 
 def _read_evidence(path: Path, *, root: Path | None) -> bytes:
@@ -202,16 +217,15 @@ def _scan(root: Path) -> Contents:
 def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ...]:
     """What is wrong in ssot/evidence: missing, damaged and foreign files."""
     problems: list[Problem] = []
-    wanted = {one.record.evidence: one for one in stored}
+    wanted = {digest: one for one in stored for digest in _digests(one.record)}
     for path in _entries(root, EVIDENCE, problems):
         if not _EVIDENCE_NAME.fullmatch(path.name):
             problems.append(Problem(f"{EVIDENCE}/{path.name}", "is not an evidence file; it does not belong here"))
-    for one in wanted.values():
+    for digest, one in wanted.items():
         try:
-            data = _read_evidence(evidence_path(root, one.record.evidence), root=None)
-            evidence.verified(data, one.record.evidence)
+            evidence.verified(_read_evidence(evidence_path(root, digest), root=None), digest)
         except LorarunError as error:
-            shown = evidence_path(Path(), one.record.evidence).as_posix()
+            shown = evidence_path(Path(), digest).as_posix()
             problems.append(Problem(shown, f"{error.message} (record {one.id[:12]})"))
     return tuple(problems)
 

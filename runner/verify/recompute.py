@@ -18,7 +18,7 @@ from runner.metrics.measure import measure
 from runner.metrics.model import Scores
 from runner.metrics.table import signature
 from runner.plan.arms import stages_of
-from runner.record import judgement, restore
+from runner.record import judgement, observations, restore
 from runner.record.evidence import Row
 from runner.record.model import Record, StepRecord
 from runner.record.summary import summarise
@@ -45,7 +45,8 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     try:
         findings = list(_metrics(record, spec, rows))
         measures = judgement.measures_of(spec, rows, values_of(record))
-        quantities = judgement.quantities_of(measures, record.steps)
+        seen = observations.as_seen(record, rows)
+        quantities = judgement.quantities_of(measures, seen)
         verdict = judgement.verdict_of(
             spec, measures, quantities, attempts=attempts, failures=failures_of(record.steps)
         )
@@ -54,10 +55,21 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     findings += _compare("measures", restore.plain_measures(measures), _judged(record, measures))
     recorded = {k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()}
     findings += _compare("quantities", recorded, record.quantities)
+    findings += _memory(record, seen)
     findings += _chains(record)
     findings += _verdict(record, verdict)
     findings += _compare("summary", plain(summarise(spec.ssot_fields, measures, verdict)), record.summary)
     return Recomputed(tuple(findings), verdict)
+
+
+def _memory(record: Record, seen: Sequence[StepRecord]) -> Iterator[Finding]:
+    """What the record says of its steps' memory against what was observed of it."""
+    wrong = list(observations.disagreements(record, seen))
+    if wrong:
+        yield failed("memory", f"the record's steps do not have the memory that was observed: {_some(wrong)}")
+    elif record.observed:
+        watched = sum("peak_bytes" in s.memory for s in seen)
+        yield ok("memory", f"peaks and gaps of {watched} steps recomputed from what the guard saw")
 
 
 def failures_of(steps: Sequence[StepRecord]) -> tuple[str, ...]:
@@ -131,7 +143,7 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[Findin
 
 
 def _arms(rows: Sequence[Row], evaluation: str) -> list[str]:
-    found = {r["arm"] for r in rows if r["kind"] != "sample" and r["evaluation"] == evaluation}
+    found = {r["arm"] for r in rows if "arm" in r and r["evaluation"] == evaluation}
     return sorted(arm for arm in found if "/" not in arm) or ["before", "after"]
 
 
@@ -182,11 +194,11 @@ def _verdict(record: Record, verdict: Verdict) -> Iterator[Finding]:
         return
     yield ok("verdict", f"{verdict.status}, recomputed from the evidence: {verdict.reason}")
     words = list(differences(again, record.verdict))
-    version = record.environment.get("lorarun")
-    if words and version in (None, __version__):
+    if words and record.lorarun == __version__:
         yield failed("verdict", f"the record words its verdict otherwise: {_some(words)}")
     elif words:
-        said = f"worded by another version of lorarun ({_cut(version)}), so its words are not proven, its figures are"
+        version = f"another version of lorarun ({_cut(record.lorarun)})" if record.lorarun else "a version not named"
+        said = f"worded by {version}, so its words are not proven, its figures are"
         yield Finding("verdict", "unchecked", f"{said}: {_some(words)}")
 
 

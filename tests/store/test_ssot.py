@@ -90,7 +90,7 @@ def test_an_edited_record_is_named(tmp_path):
 
 
 def test_a_newer_record_is_refused_as_newer(tmp_path):
-    data = to_json(RECORD).replace(b"record/v1", b"record/v9")
+    data = to_json(RECORD).replace(b"record/v2", b"record/v9")
     path = ssot.record_path(tmp_path, id_of(data))
     path.parent.mkdir(parents=True)
     path.write_bytes(data)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from runner import __version__
 from runner.canonical import digest_file, plain
 from runner.machine.file_digests import FileDigests
 from runner.metrics.measure import measure
 from runner.models.digest import digest_checkpoint
 from runner.plan.digests import policy_digest, recipe_digest
-from runner.record import codec, evidence, judgement, restore
+from runner.record import codec, evidence, judgement, observations, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.model import SCHEMA, Record, StepRecord
 from runner.record.summary import summarise
@@ -110,7 +112,7 @@ class Project:
     def apply(self, run_id: str = "run-1", *, mode: str = "full") -> str:
         """Measure, judge and record, as a run does; the record's id."""
         record, rows = self.record(run_id, mode)
-        self.names.append(ssot.append(self.root, record, rows))
+        self.names.append(ssot.append(self.root, record, rows, observations.memory_rows(STEPS)))
         return self.names[-1]
 
     def record(self, run_id: str = "run-1", mode: str = "full") -> tuple[Record, tuple[evidence.Row, ...]]:
@@ -118,7 +120,7 @@ class Project:
         spec = load_spec(self.spec, self.root)
         rows, values = self.rows(spec)
         kept = evidence.collect(evidence.without_texts(rows) if mode == "digests" else rows)
-        steps = (step("tune/llama-lora", {"peak_bytes": PEAK_BYTES}), step("score/summary/after", {}))
+        steps = observations.without_rows(STEPS)
         measures = judgement.measures_of(spec, kept.rows, values)
         quantities = judgement.quantities_of(measures, steps)
         history = {s.id: s.record for s in ssot.records(self.root)}
@@ -148,6 +150,8 @@ class Project:
             evidence=kept.digest,
             evidence_mode=mode,
             summary=plain(summarise(spec.ssot_fields, measures, verdict)),
+            lorarun=__version__,
+            observed=evidence.collect(observations.memory_rows(STEPS), evidence.OBSERVED).digest,
         )
         return record, kept.rows
 
@@ -176,10 +180,11 @@ class Project:
         path = ssot.record_path(self.root, name)
         record = codec.from_json(path.read_bytes())
         if rows is not None:
-            kept = evidence.collect(rows)
-            ssot.evidence_path(self.root, record.evidence).unlink()
-            ssot.evidence_path(self.root, kept.digest).write_bytes(evidence.compress(kept.text))
-            changes["evidence"] = kept.digest
+            for field, kinds in (("evidence", evidence.ANSWERS), ("observed", evidence.OBSERVED)):
+                kept = evidence.collect([r for r in rows if r["kind"] in kinds], kinds)
+                ssot.evidence_path(self.root, getattr(record, field)).unlink()
+                ssot.evidence_path(self.root, kept.digest).write_bytes(evidence.compress(kept.text))
+                changes[field] = kept.digest
         forged = replace(record, **changes)
         path.unlink()
         ssot.record_path(self.root, codec.record_id(forged)).write_bytes(codec.to_json(forged))
@@ -208,5 +213,20 @@ def completions(samples: list[Sample], good: int) -> list[Completion]:
     return main + [replace(c, run=1, kind="greedy") for c in main[:3]]
 
 
-def step(name: str, memory: dict[str, int]) -> StepRecord:
+def step(name: str, memory: dict[str, Any]) -> StepRecord:
     return StepRecord(name, name.partition("/")[0], "k" * 64, "run", (), {}, {}, {}, memory, 1.5)
+
+
+WATCHED = {
+    "peak_bytes": PEAK_BYTES,
+    "samples": 12,
+    "gaps": 0,
+    "interval_seconds": 0.1,
+    "limit_bytes": 4_000_000_000,
+    "crossed": False,
+    "mlx_peak_bytes": 900_000_000,
+    "forecast_bytes": 950_000_000,
+    "timeline": [[0.1, 400_000_000], [0.9, PEAK_BYTES], [1.5, 700_000_000]],
+    "pauses": [[1.1, 0.35, 0]],
+}
+STEPS = (step("tune/llama-lora", WATCHED), step("score/summary/after", {}))

@@ -46,11 +46,11 @@ def test_measures_on_other_samples_are_not_compared(project):
     from runner.record import evidence
     from runner.store import ssot
 
-    kept = evidence.collect(rows)
+    kept = evidence.collect(r for r in rows if r["kind"] != "memory")
     import dataclasses
 
     other = dataclasses.replace(record, run_id="x", evidence=kept.digest, parents=())
-    name = ssot.append(project.root, other, kept.rows)
+    name = ssot.append(project.root, other, kept.rows, [r for r in rows if r["kind"] == "memory"])
     with pytest.raises(InvalidError, match="cannot be compared: `chain` was measured on other samples"):
         diff(project.root, project.names[0], name)
 

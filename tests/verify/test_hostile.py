@@ -46,7 +46,7 @@ def record(data: bytes, name: str = "") -> Harm:
 
 def evidence(make: Callable[[bytes], bytes]) -> Harm:
     def harm(p: Project) -> None:
-        [path] = (p.root / ssot.EVIDENCE).glob("*.gz")
+        path = ssot.evidence_path(p.root, p.stored(p.names[0])[0].evidence)
         path.write_bytes(make(path.read_bytes()))
 
     return harm

@@ -13,10 +13,11 @@ import pytest
 from runner.cli.main import main
 from runner.errors import ExitCode
 from runner.machine.file_digests import CACHE_PATH, FileDigests
+from runner.record import observations
 from runner.store import ssot
 from runner.verify.check import check
 from tests import small_disk
-from tests.verify.campaign import SPEC_PATH, Project
+from tests.verify.campaign import SPEC_PATH, STEPS, Project
 
 ROOT = Path(__file__).parents[2]
 NAMES = {
@@ -80,7 +81,8 @@ def test_language_and_time_zone_change_nothing(project):
 def test_a_clock_that_went_back_does_not_change_the_order_of_records(project):
     record, rows = project.record("run-2")
     first = project.names[0]
-    later = ssot.append(project.root, replace(record, created="1999-01-01T00:00:00Z"), rows)
+    earlier = replace(record, created="1999-01-01T00:00:00Z")
+    later = ssot.append(project.root, earlier, rows, observations.memory_rows(STEPS))
     assert [s.id for s in ssot.records(project.root)] == [first, later]
     assert ssot.latest(project.root, "notes").id == later
     assert check(project.root, str(project.spec)).record_id == later

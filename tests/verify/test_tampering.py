@@ -69,17 +69,15 @@ def test_words_of_the_verdict_rewritten_with_its_digest(project):
 def test_a_figure_rewritten_under_the_name_of_another_version(project, name, value):
     record, _ = project.stored(project.names[0])
     checks = [{**c, name: value} for c in record.verdict["checks"]]
-    environment = {**record.environment, "lorarun": "0.0.1"}
-    project.forge(project.names[0], verdict={**record.verdict, "checks": checks}, environment=environment)
+    project.forge(project.names[0], verdict={**record.verdict, "checks": checks}, lorarun="0.0.1")
     code, said = outcome(project)
     assert (code, f"`checks[0].{name}" in said) == (ExitCode.INTEGRITY, True)
 
 
 def test_words_of_another_version_are_said_to_be_unproven(project):
     record, _ = project.stored(project.names[0])
-    environment = {**record.environment, "lorarun": "0.0.1"}
     verdict = {**record.verdict, "reason": "every target is met"}
-    project.forge(project.names[0], verdict=verdict, environment=environment)
+    project.forge(project.names[0], verdict=verdict, lorarun="0.0.1")
     found = [
         f for f in check(project.root, str(project.spec)).findings if f.status == "unchecked" and f.id == "verdict"
     ]
@@ -175,7 +173,7 @@ def test_memory_peaks_lowered_in_the_steps(project):
     record, _ = project.stored(project.names[0])
     steps = tuple(dataclasses.replace(s, memory={"peak_bytes": 1}) for s in record.steps)
     project.forge(project.names[0], steps=steps)
-    assert "`memory.peak.value`" in outcome(project)[1]
+    assert "`peak_bytes` is 1500000000, recorded 1" in outcome(project)[1]
 
 
 def test_attempts_left_out_of_a_later_record(project):
@@ -229,7 +227,7 @@ def test_hard_samples_left_out_with_every_figure_made_again(project):
     """The figures agree with each other; only the data can tell that samples are missing."""
     spec = load_spec(project.spec, project.root)
     record, rows = project.stored(project.names[0])
-    left = [r for r in rows if r["sample"] < "test-06"]
+    left = [r for r in rows if r.get("sample", "") < "test-06"]
     values = {}
     for item in spec.evaluations.values():
         samples = restore.samples(left, item.id)
@@ -271,3 +269,61 @@ def test_a_reference_made_easier_with_its_digest(project):
     next(r for r in rows if r["kind"] == "sample")["system"] = "답은 모름"
     project.forge(project.names[0], rows)
     assert "has another system than the data" in outcome(project)[1]
+
+
+def small(row):
+    row["points"] = [[t, b // 2] for t, b in row["points"]]
+
+
+def longer(row):
+    row["pauses"] = [[1.1, 0.35, 1]]
+
+
+@pytest.mark.parametrize(("forge", "said"), [(small, "`peak_bytes` is 750000000"), (longer, "`gaps` is 1, recorded 0")])
+def test_memory_that_was_observed_rewritten_with_its_digest(project, forge, said):
+    _, rows = project.stored(project.names[0])
+    forge(next(r for r in rows if r["kind"] == "memory"))
+    project.forge(project.names[0], rows)
+    code, found = outcome(project)
+    assert (code, said in found) == (ExitCode.INTEGRITY, True)
+
+
+@pytest.mark.parametrize("name", ["peak_bytes", "gaps", "limit_bytes", "forecast_bytes", "mlx_peak_bytes", "samples"])
+def test_memory_of_a_step_rewritten_with_its_digest(project, name):
+    record, _ = project.stored(project.names[0])
+    steps = tuple(
+        dataclasses.replace(s, memory={**s.memory, name: 1}) if s.memory and s.memory[name] != 1 else s
+        for s in record.steps
+    )
+    if steps == record.steps:
+        steps = (dataclasses.replace(record.steps[0], memory={**record.steps[0].memory, name: 0}), *record.steps[1:])
+    project.forge(project.names[0], steps=steps)
+    code, found = outcome(project)
+    assert (code, f"`{name}`" in found) == (ExitCode.INTEGRITY, True)
+
+
+def test_a_peak_rewritten_in_steps_quantities_and_verdict_is_held_to_what_was_observed(project):
+    record, _ = project.stored(project.names[0])
+    steps = tuple(dataclasses.replace(s, memory={**s.memory, "peak_bytes": 1000}) for s in record.steps)
+    quantities = {**record.quantities, "memory.peak": {"value": 1000, "unit": "bytes", "reason": ""}}
+    project.forge(project.names[0], steps=steps, quantities=quantities)
+    code, found = outcome(project)
+    assert (code, "`memory.peak.value` is 1500000000" in found) == (ExitCode.INTEGRITY, True)
+
+
+def test_observations_that_are_left_out(project):
+    project.forge(project.names[0], observed="")
+    code, found = outcome(project)
+    assert (code, "`peak_bytes` is None, recorded 1500000000" in found) == (ExitCode.INTEGRITY, True)
+
+
+def test_a_line_that_was_crossed_and_is_not_said(project):
+    record, rows = project.stored(project.names[0])
+    row = next(r for r in rows if r["kind"] == "memory")
+    row["limit_bytes"] = 1_000_000_000
+    steps = (
+        dataclasses.replace(record.steps[0], memory={**record.steps[0].memory, "limit_bytes": 1_000_000_000}),
+        *record.steps[1:],
+    )
+    project.forge(project.names[0], rows, steps=steps)
+    assert "crossed the line of 1000000000" in outcome(project)[1]
