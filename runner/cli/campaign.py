@@ -101,7 +101,7 @@ def plan(
     click.echo(_shown(loaded, root, planned, output_format, explained))
     for model in planned.survey.absent:
         about = f"model `{model.id}`: `{model.path}` is not on this machine, its facts are the shipped ones"
-        click.echo(f"note: {one_line(about)}; `lorarun fetch {one_line(spec)}` brings it", err=True)
+        click.echo(f"note: {one_line(about)}; `lorarun apply` and `lorarun fetch` bring it", err=True)
     return int(ExitCode.CHANGED if detailed_exitcode and planned.plan.to_run else ExitCode.SUCCESS)
 
 
@@ -148,6 +148,7 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
 )
 @click.option("--keep", "environment_change", flag_value="keep", help="Keep outputs whose environment alone changed.")
 @click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
+@click.option("--offline", is_flag=True, help="Fetch no model that is not here; say what is missing.")
 @click.option("--locked", is_flag=True, help="Run only with the inputs that the spec's lock holds; else exit 4.")
 @click.option(
     "--adapt",
@@ -166,6 +167,7 @@ def apply(
     force: tuple[str, ...],
     environment_change: str,
     lock_timeout: float,
+    offline: bool,
     locked: bool,
     adapt: bool,
     repair: bool,
@@ -174,6 +176,9 @@ def apply(
     notify: bool | None,
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
+
+    Hub models that are not on this machine are fetched first, after their sizes were said and held against the disk;
+    a fetch that was ended goes on where it stopped. `--offline` or HF_HUB_OFFLINE=1 forbids it.
 
     SPEC may be a plan that `lorarun plan --out FILE.json` saved; it is refused when anything changed since.
 
@@ -200,7 +205,7 @@ def apply(
     wanted = ("rehearse/*",) if rehearse_only else saved.targets if saved else targets
     if adapt and (saved or locked):
         raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
-    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt)
+    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt, offline)
     loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
     outcome = _applied(loaded, root, options, output_format, notify=sys.stderr.isatty() if notify is None else notify)
     if rehearse_only and output_format == "text" and outcome.failure is None:

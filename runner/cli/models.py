@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -61,7 +61,7 @@ def lock(spec: Path, only_check: bool) -> int:
 @SPEC
 @click.option("--update", is_flag=True, help="Take the revision's newest commit, whatever is locked.")
 def fetch(spec: Path, update: bool) -> int:
-    """Bring the hub models of SPEC to this machine, into the Hugging Face cache.
+    """Bring the hub models of SPEC to this machine, into the Hugging Face cache. `lorarun apply` does it by itself.
 
     Only what the packages read comes; a fetch that was ended goes on where it stopped; every file is compared with the
     hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
@@ -75,34 +75,27 @@ def fetch(spec: Path, update: bool) -> int:
     root = find_root(spec)
     loaded = load_spec(spec, root)
     locked = None if update else read_lock(root / lock_path(loaded.path))
+    commits = {model.id: pinned_commit(model, locked) for model in loaded.models.values()}
+    wanted = []
     for model in loaded.models.values():
-        commit = pinned_commit(model, locked)
-        found = None if update else find_checkpoint(model, root, commit=commit)
+        found = None if update else find_checkpoint(model, root, commit=commits[model.id])
         if found is not None or not is_hub_id(model.path):
             click.echo(f"{model.id}: here ({one_line(found.folder if found else model.path)})")
         else:
-            _fetch(model, commit)
-    click.echo(f"next: lorarun lock {one_line(spec)}", err=True)
+            wanted.append(model)
+    _fetch(wanted, commits)
+    click.echo(f"next: lorarun apply {one_line(spec)}", err=True)
     return int(ExitCode.SUCCESS)
 
 
-def _fetch(model: ModelSpec, commit: str) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+def _fetch(wanted: Sequence[ModelSpec], commits: dict[str, str]) -> None:
+    from runner.cli import progress
+    from runner.run.bringing import bring_at
 
-    from runner.models.fetch import fetch as bring
-
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        tasks: dict[str, Any] = {}
-
-        def show(event: dict[str, Any]) -> None:
-            if event["event"] == "progress":
-                name = str(event["file"])
-                task = tasks.setdefault(name, progress.add_task(one_line(name), total=None) if name not in tasks else 0)
-                progress.update(task, completed=event["done"], total=event["total"])
-
-        fetched = bring(model, commit=commit, on_event=show)
-    click.echo(f"{model.id}: fetched commit {fetched.checkpoint.commit} into {one_line(fetched.checkpoint.folder)}")
-    for difference in fetched.differences:
-        click.echo(f"warning: {model.id}: shipped facts differ: {one_line(difference)}", err=True)
+    view = progress.choose("text")
+    try:
+        came = bring_at(wanted, commits, view)
+    finally:
+        view.close()
+    for name, fetched in came.items():
+        click.echo(f"{name}: fetched commit {fetched.checkpoint.commit} into {one_line(fetched.checkpoint.folder)}")

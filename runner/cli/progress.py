@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from runner.cli.board import Board
+from runner.cli.fetching import FetchLine, fetch_line
 from runner.report.hostile import one_line, visible
 from runner.run.status import StepState, next_state
 
@@ -41,9 +42,14 @@ class Lines:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+        self._tenths: dict[str, int] = {}  # of a model's bytes, as far as it was told
 
     def __call__(self, event: Event) -> None:
         text = line_of(event)
+        if event["event"] == "fetching":
+            tenth = 10 * event["done"] // max(event["total"], 1)
+            text = text if tenth > self._tenths.get(event["model"], 0) else ""
+            self._tenths[event["model"]] = tenth
         if text:
             self._console.print(text)
 
@@ -59,10 +65,15 @@ class OnTerminal:
         self._board = Board()
         self._lines: list[str] = []
         self._live = Live(self._board, console=self._console, refresh_per_second=4, transient=True)
+        self._fetching = FetchLine(self._console)
 
     def __call__(self, event: Event) -> None:
         board, kind = self._board, event["event"]
+        if kind.startswith("fetch"):
+            self._fetching(event)
+            return
         if kind == "plan":
+            self._fetching.close()
             board.campaign = event["campaign"]
             board.steps.update({step: StepState(step, "waiting") for step in event["steps"]})
             self._live.start()
@@ -79,6 +90,7 @@ class OnTerminal:
 
     def close(self) -> None:
         """Give the terminal back, with what happened as plain lines."""
+        self._fetching.close()
         self._live.stop()
         for text in self._lines:
             self._console.print(text, markup=False, soft_wrap=True)
@@ -106,6 +118,8 @@ def _line_of(event: Event) -> str:
         return f"{event['step']}: {event['text']}; it starts anew"
     if kind == "warning":
         return f"warning: {event['text']}"
+    if kind.startswith("fetch"):
+        return fetch_line(event)
     if kind == "interrupted":
         return "stopping: the running step saves its state (once more ends it at once)"
     return ""

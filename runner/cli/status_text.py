@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.live import Live
 
 from runner.cli.board import Board, note_of
+from runner.cli.fetching import fetch_line
 from runner.cli.progress import ago
 from runner.report.hostile import visible
 from runner.run.status import Status, StepState
@@ -52,6 +53,8 @@ def _status_text(status: Status) -> str:
     if status.state == "never":
         return f"{status.campaign}: no run was started yet"
     lines = [f"{status.campaign}: {status.state}, last event {ago(status.updated)}"]
+    if not status.steps and fetch_line(status.last):
+        lines.append(fetch_line(status.last))
     lines += [_step(step, status) for step in status.steps]
     if status.result.get("verdict"):
         lines.append(f"RESULT: {status.result['verdict']} — {status.result.get('reason', '')}")

@@ -1,8 +1,8 @@
 """The child that fetches one checkpoint into the hub cache: `python -m runner.models.download ID REVISION CACHE`.
 
-It alone sees the token and the proxy. Says what it does as JSON lines on stdout. An interrupted fetch goes on where it
-stopped, every file is checked against the hub's digest, and config.json comes last, so that a checkpoint without its
-weights is not taken for one.
+With `--list` it only says what there is to fetch. It alone sees the token and the proxy. Says what it does as JSON
+lines on stdout. An interrupted fetch goes on where it stopped, every file is checked against the hub's digest, and
+config.json comes last, so that a checkpoint without its weights is not taken for one.
 """
 
 from __future__ import annotations
@@ -72,27 +72,38 @@ def _is_weights(name: str) -> bool:
     return name.endswith(".safetensors") and not name.startswith(("consolidated", "adapter", "."))
 
 
+def resolve(hub: Hub, hub_id: str, revision: str, cache: Path) -> tuple[Place, tuple[RemoteFile, ...], int]:
+    """Where a checkpoint will lie, its files, and the bytes of them that are missing; says them. Writes nothing.
+
+    Raises:
+        HubError: the hub refuses or does not answer, or there are no safetensors.
+    """
+    listing = hub.listing(hub_id, revision)
+    files = needed(listing)
+    place = Place(cache / f"models--{hub_id.replace('/', '--')}", listing.commit)
+    missing = sum(f.bytes - _received(place, f) for f in files if not place.is_here(f))
+    say("resolved", commit=listing.commit, files=len(files), total=sum(f.bytes for f in files), missing=missing)
+    return place, files, missing
+
+
 def download(hub: Hub, hub_id: str, revision: str, cache: Path) -> Path:
     """Fetch what is missing of a checkpoint; returns its snapshot folder.
 
     Raises:
         HubError: the hub refuses, does not answer, or sends other bytes than it names; `disk` for a lack of space.
     """
-    listing = hub.listing(hub_id, revision)
-    files = needed(listing)
-    place = Place(cache / f"models--{hub_id.replace('/', '--')}", listing.commit)
+    place, files, missing = resolve(hub, hub_id, revision, cache)
     (place.repository / "blobs").mkdir(parents=True, exist_ok=True)
-    missing = sum(f.bytes - _received(place, f) for f in files if not place.is_here(f))
     free = shutil.disk_usage(place.repository).free
-    say("resolved", commit=listing.commit, files=len(files), total=sum(f.bytes for f in files), missing=missing)
     if missing + SPARE_BYTES > free:
         raise HubError("disk", f"{missing / 1e9:.1f} GB are to come and {free / 1e9:.1f} GB are free at {cache}")
     for file in files:
         if not place.is_here(file):
+            say("begin", file=file.name, done=_received(place, file), total=file.bytes)
             _fetch(hub, hub_id, place, file)
         _link(place, file)
-    if revision != listing.commit:
-        write_text(place.repository / "refs" / revision, listing.commit)
+    if revision != place.commit:
+        write_text(place.repository / "refs" / revision, place.commit)
     return place.snapshot
 
 
@@ -179,14 +190,18 @@ def token() -> str:
 
 def main(arguments: list[str]) -> int:
     """Fetch and say how it ended; 0 for a complete checkpoint."""
-    hub_id, revision, cache = arguments
+    hub_id, revision, cache, *only_list = arguments
     hub = Hub(endpoint=(os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/"), token=token())
+    act = resolve if only_list else download
     try:
-        folder = download(hub, hub_id, revision, Path(cache))
+        act(hub, hub_id, revision, Path(cache))
     except HubError as error:
         say("failed", kind=error.kind, message=error.message)
         return 1
-    say("done", folder=str(folder))
+    except BrokenPipeError:  # who asked is gone; what came stays
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    say("done")
     return 0
 
 

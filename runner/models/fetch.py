@@ -40,6 +40,34 @@ class Fetched:
     differences: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Remote:
+    """A checkpoint as the hub lists it: only the files that are needed, and what of them is not here yet."""
+
+    commit: str
+    files: int
+    total_bytes: int
+    missing_bytes: int
+
+
+def offline_by() -> str:
+    """The variable of the environment that forbids fetching; "" for none."""
+    said = (name for name in _OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"})
+    return next(said, "")
+
+
+def remote(model: ModelSpec, *, commit: str = "") -> Remote:
+    """What there is to fetch of a hub model, asked of the hub; nothing is written.
+
+    Raises:
+        InvalidError: no hub id, offline, refused or missing.
+    """
+    revision = _revision(model, commit)
+    found: dict[str, Any] = {}
+    _run_child(model, revision, found.update, only_list=True)
+    return Remote(str(found["commit"]), int(found["files"]), int(found["total"]), int(found["missing"]))
+
+
 def fetch(model: ModelSpec, *, commit: str = "", on_event: OnEvent | None = None) -> Fetched:
     """Bring a hub model into the hub cache. Files that are there are not fetched again.
 
@@ -47,26 +75,33 @@ def fetch(model: ModelSpec, *, commit: str = "", on_event: OnEvent | None = None
         InvalidError: no hub id, offline, refused, missing, or a checkpoint that may not be loaded.
         ResourceError: not enough disk.
     """
+    revision = _revision(model, commit)
+    _run_child(model, revision, on_event or (lambda event: None))
+    return _accepted(model, revision)
+
+
+def _revision(model: ModelSpec, commit: str) -> str:
+    """The revision to ask for, where anything may be asked for at all."""
     if not is_hub_id(model.path):
         raise InvalidError(f"model `{model.id}`: `{model.path}` is no hub id (`owner/name`)", help="nothing to fetch")
-    if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE):
-        raise InvalidError(f"model `{model.id}`: HF_HUB_OFFLINE forbids fetching `{model.path}`", help="unset it")
+    if forbidden := offline_by():
+        raise InvalidError(f"model `{model.id}`: {forbidden} forbids to fetch `{model.path}`", help="unset it")
     revision = commit or model.revision
     if not re.fullmatch(r"[\w][\w.\-/]{0,199}", revision) or ".." in revision:
         raise InvalidError(
             f"model `{model.id}`: `{revision[:80]}` is no revision", help="write a branch, tag or commit"
         )
-    _run_child(model, revision, on_event or (lambda event: None))
-    return _accepted(model, revision)
+    return revision
 
 
-def _run_child(model: ModelSpec, revision: str, on_event: OnEvent) -> None:
+def _run_child(model: ModelSpec, revision: str, on_event: OnEvent, *, only_list: bool = False) -> None:
     command = [sys.executable, "-m", "runner.models.download", model.path, revision, str(hub_cache())]
+    command += ["--list"] if only_list else []
     source = str(Path(runner.__file__).parents[1])  # where this very package lies, whatever the working directory
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (source, os.environ.get("PYTHONPATH"))))}
     last: dict[str, Any] = {}
-    with subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, encoding="utf-8"
+    with subprocess.Popen(  # a group of its own: Ctrl-C reaches this process alone, which ends the child
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=environment, encoding="utf-8", process_group=0
     ) as child:
         try:
             for line in child.stdout or ():

@@ -18,6 +18,7 @@ from runner.plan.rehearsal import REPORT
 from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
+from runner.run.bringing import bring, unplannable, wanted_by
 from runner.run.choosing import choices_for, pins_of
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
@@ -42,6 +43,7 @@ class Options:
     saved: SavedPlan | None = None  # the plan has to be this one still
     targets: tuple[str, ...] = ()  # steps to run with what they need, by id or pattern; none is all
     adapt: bool = False  # a tuning that ran out of memory is run anew with a smaller micro-batch
+    offline: bool = False  # a model that is not on this machine is not fetched
 
 
 @dataclass(frozen=True)
@@ -100,25 +102,43 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
     """
     started = time.monotonic()
     with project_lock(root, timeout_seconds=options.lock_timeout_seconds):
-        planned = plan_campaign(spec, root, options)
-        if options.repair and repair(planned.survey):
-            planned = plan_campaign(spec, root, options)
-        need_models(planned.survey, root)
-        if options.saved:
-            hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known, targets=options.targets))
-        if options.locked:
-            hold_to_lock(spec, root, planned.survey, planned.steps)
-        if options.environment_change == "ask":
-            _ask_about_environment(planned.plan, spec)
-        keep_lock(spec, root, planned.survey, planned.whole)
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
+            planned = _ready(spec, root, options, journal)
             return _run(spec, root, planned, journal, started, options)
         except LorarunError as error:
-            journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})
+            if journal.is_begun:
+                journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})
             raise
         finally:
             journal.close()
+
+
+def _ready(spec: Spec, root: Path, options: Options, emit: Listener) -> Planned:
+    """The plan that is run: its models on this machine, nothing in its way, the lock written."""
+    bring(unplannable(spec, root), spec, root, emit, offline=options.offline)
+    planned = plan_campaign(spec, root, options)
+    if options.repair and repair(planned.survey):
+        planned = plan_campaign(spec, root, options)
+    _hold(spec, root, options, planned)
+    if missing := wanted_by(planned.plan, planned.survey.absent):
+        if options.saved:
+            need_models(planned.survey, root)  # what comes may change the plan that was saved
+        bring(missing, spec, root, emit, offline=options.offline)
+        planned = plan_campaign(spec, root, options)
+        _hold(spec, root, options, planned)
+    keep_lock(spec, root, planned.survey, planned.whole)
+    return planned
+
+
+def _hold(spec: Spec, root: Path, options: Options, planned: Planned) -> None:
+    """Refuse a plan that is not the saved one, inputs that are not the locked ones, an environment that changed."""
+    if options.saved:
+        hold_to_plan(options.saved, saved_plan(spec, planned.plan, planned.survey.known, targets=options.targets))
+    if options.locked:
+        hold_to_lock(spec, root, planned.survey, planned.steps)
+    if options.environment_change == "ask":
+        _ask_about_environment(planned.plan, spec)
 
 
 def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: float, options: Options) -> Outcome:

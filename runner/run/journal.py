@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 Event = dict[str, Any]
 Listener = Callable[[Event], None]
@@ -20,24 +20,39 @@ def place(root: Path, campaign: str) -> Path:
 
 
 class Journal:
-    """Appends events with their time to the journal and hands them on to a listener."""
+    """Appends events with their time to the journal and hands them on to a listener.
+
+    The file is begun with the first event: what is refused before anything was done leaves the last run's journal.
+    """
 
     def __init__(self, path: Path, listener: Listener) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            path.replace(path.with_name("journal.previous.jsonl"))
-        self._file = path.open("a", encoding="utf-8")
+        self._path = path
         self._listener = listener
-        self({"event": "start", "format": FORMAT})
+        self._file: TextIO | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything was said yet."""
+        return self._file is not None
 
     def __call__(self, event: Event) -> None:
+        if self._file is None:
+            self._file = self._begun()
+            self({"event": "start", "format": FORMAT})
         stamped = {"time": round(time.time(), 3), **event}
         self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
         self._file.flush()
         self._listener(stamped)
 
+    def _begun(self) -> TextIO:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        if self._path.exists():
+            self._path.replace(self._path.with_name("journal.previous.jsonl"))
+        return self._path.open("a", encoding="utf-8")
+
     def close(self) -> None:
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def read(path: Path) -> list[Event]:

@@ -62,7 +62,7 @@ def read_status(root: Path, campaign: str) -> Status:
         kind = event.get("event")
         if kind == "plan":
             steps = {s: StepState(s, "waiting") for s in event.get("steps", [])}
-        elif kind == "progress":
+        elif kind in ("progress", "fetch", "fetching"):
             last = event
         elif kind in ("result", "stopped"):
             result = event

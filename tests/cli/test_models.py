@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import main
+from runner.models.hub import ATTEMPTS
 from runner.models.lock import LockedTune, read_lock, write_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
 from runner.run.survey import Survey, survey
@@ -153,14 +154,103 @@ def test_a_plan_needs_no_weights_where_the_facts_are_shipped(project: Path, caps
     assert f"`{HUB_ID}` is not on this machine" in said.err
 
 
-def test_a_run_without_its_weights_is_refused_with_how_to_bring_them(
-    project: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("arguments", "variable"), [(("--offline",), None), ((), "HF_HUB_OFFLINE")])
+def test_a_run_offline_names_the_model_that_is_missing_and_how_to_bring_it(
+    project: Path,
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    variable: str | None,
 ) -> None:
-    assert main(["apply", "specs/tiny.yaml"]) == 3
+    tuned_from_the_hub(project)
+    if variable:
+        monkeypatch.setenv(variable, "1")
+    assert main(["apply", *arguments, "specs/tiny.yaml"]) == 3
     said = capsys.readouterr().err
-    assert "`away`" in said
-    assert "lorarun fetch" in said
+    assert f"`away`: `{HUB_ID}` at `main` is not on this machine" in said
+    assert f"{variable or '`--offline`'} forbids to fetch it" in said
+    assert "copy the folder `models--mlx-community--Llama" in said
+    assert hub.asked == []
     assert not (project / "specs" / "tiny.lock").exists()
+
+
+def tuned_from_the_hub(project: Path) -> None:
+    path = project / "specs" / "tiny.yaml"
+    path.write_text(SPEC.replace("model: here", "model: away"), encoding="utf-8")
+
+
+def run_as_far_as_the_weights_serve(capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """`apply` of the campaign, whose weights are no model's: it fails where they are opened."""
+    code = main(["apply", "specs/tiny.yaml"])
+    return code, capsys.readouterr().err
+
+
+def test_apply_says_what_it_fetches_then_fetches_it_and_locks_the_commit(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned_from_the_hub(project)
+    _, said = run_as_far_as_the_weights_serve(capsys)
+    first, *rest = [line for line in said.splitlines() if "away: " in line]
+    assert first.startswith(f"fetch away: {HUB_ID} at {COMMIT[:12]}, ")
+    assert " free at " in first
+    assert any(line.startswith("fetched away: ") and line.endswith(f"commit {COMMIT}") for line in rest)
+    assert "warning: away: shipped facts differ: layers: shipped 28, fetched 1" in said
+    locked = read_lock(project / "specs" / "tiny.lock")
+    assert locked is not None
+    assert locked.models["away"].commit == COMMIT
+    events = [json.loads(line) for line in (project / "artifacts/tiny/journal.jsonl").read_text().splitlines()]
+    assert [e["event"] for e in events[:3]] == ["start", "fetch", "fetched"]
+    hub.asked.clear()
+    run_as_far_as_the_weights_serve(capsys)
+    assert hub.asked == []
+
+
+def test_a_fetch_that_broke_off_is_taken_up_by_the_next_apply(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tuned_from_the_hub(project)
+    hub.break_after = [700, *[0] * ATTEMPTS]
+    code, said = run_as_far_as_the_weights_serve(capsys)
+    assert code == 3
+    assert "broke off at 700 of" in said
+    assert main(["status"]) == 0
+    assert "stopped with exit code 3" in capsys.readouterr().out
+    hub.asked.clear()
+    _, said = run_as_far_as_the_weights_serve(capsys)
+    assert "of them are here; " in said
+    assert "bytes=700-" in {span for _, _, _, span in hub.asked}
+    assert f"commit {COMMIT}" in said
+
+
+def test_a_model_that_no_step_reads_is_not_fetched(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    run_as_far_as_the_weights_serve(capsys)
+    assert hub.asked == []
+
+
+def test_a_model_of_which_nothing_is_known_is_fetched_before_the_plan(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned_from_the_hub(project)
+    path = project / "specs" / "tiny.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace(HUB_ID, "owner/none"), encoding="utf-8")
+    with serving({"owner/none": project / "data" / "모델"}) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        _, said = run_as_far_as_the_weights_serve(capsys)
+    assert "fetched away: " in said
+    assert (project / "specs" / "tiny.lock").exists()
+
+
+def test_models_that_do_not_fit_on_the_disk_together_are_refused_before_any_comes(
+    project: Path, hub: Hub, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned_from_the_hub(project)
+    monkeypatch.setattr("runner.run.bringing.SPARE_BYTES", 10**18)
+    code, said = run_as_far_as_the_weights_serve(capsys)
+    assert code == 10
+    assert "of models are to come and " in said
+    assert "HF_HOME" in said
+    assert {path for _, path, _, _ in hub.asked} == {f"/api/models/{HUB_ID}/revision/main"}
 
 
 def test_locked_allows_only_what_the_lock_holds(project: Path, hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from runner.models.hub import ATTEMPTS
 from runner.models.lock import read_lock
 from tests.hub_server import COMMIT, Hub, serving
 
@@ -66,19 +67,23 @@ def record(project: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, served: Hub) -> None:
-    served.break_after = [100_000]  # the first large file breaks off and is taken up again
-    fetched = lorarun(project, served, "fetch", SPEC)
-    assert fetched.returncode == 0, fetched.stderr
-    assert fetched.stderr.count("shipped facts differ: layers: shipped") == 2  # these models are small
-    asked = {path.rpartition("/")[2] for _, path, _, _ in served.asked}
-    assert "model.safetensors" in asked
-    assert asked.isdisjoint({"README.md", "modeling.py", "pytorch_model.bin"})
+    offline = lorarun(project, served, "apply", "--offline", SPEC)
+    assert offline.returncode == 3
+    assert all(f"`{model}` at `main` is not on this machine" in offline.stderr for model in MODELS)
+    served.break_after = [100_000, *[0] * ATTEMPTS]  # the first large file breaks off and the hub is gone
+    broken = lorarun(project, served, "apply", SPEC)
+    assert broken.returncode == 3, broken.stderr
+    assert "broke off at 100,000 of" in broken.stderr
 
-    answered = len(served.asked)
     done = lorarun(project, served, "apply", SPEC)
     assert "RESULT: " in done.stdout, done.stderr
     assert done.returncode in (6, 7), done.stderr  # two test rows and random weights prove nothing
-    assert len(served.asked) == answered  # nobody asks the hub but `fetch`
+    assert "of them are here; " in done.stderr
+    assert "bytes=100000-" in {span for _, _, _, span in served.asked}
+    assert done.stderr.count("shipped facts differ: layers: shipped") == 2  # these models are small
+    asked = {path.rpartition("/")[2] for _, path, _, _ in served.asked}
+    assert "model.safetensors" in asked
+    assert asked.isdisjoint({"README.md", "modeling.py", "pytorch_model.bin"})
     assert "hf_secret" not in (project / "artifacts" / "ticket019" / "worker.log").read_text(errors="replace")
 
     made = record(project)
@@ -97,5 +102,7 @@ def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, serve
 
     checked = lorarun(project, served, "check", SPEC)
     assert checked.returncode == done.returncode, checked.stdout + checked.stderr
+    answered = len(served.asked)
     again = lorarun(project, served, "apply", SPEC)
+    assert len(served.asked) == answered  # what is here is not asked for
     assert "ran 0 steps" in again.stderr, again.stderr
