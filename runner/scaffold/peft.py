@@ -4,6 +4,7 @@ mlx-lm adds `scale · (x A) B` with A [inputs, rank] and B [rank, outputs]; PEFT
 `lora_A.weight` [rank, inputs] and `lora_B.weight` [outputs, rank] (huggingface/peft, `tuners/lora/layer.py`). So both
 are transposed, and alpha is scale · rank whatever kind of scaling made the scale. Names get `base_model.model.` before
 them (`utils/save_and_load.py`).
+`scripts/verify_peft.py` loads the result in PEFT itself.
 """
 
 from __future__ import annotations
