@@ -66,12 +66,22 @@ def _exported(project: Path, tune: str, scratch: Path) -> tuple[Path, Path]:
     """The base model's folder, and a folder with the tuning as `mlx` and as `peft`."""
     out = scratch / "out"
     for form, name in (("mlx", tune), ("peft", f"{tune}-peft")):
-        command = [sys.executable, "-m", "runner.cli.main", "export", "adapters", str(out / f".{form}"), "--tune", tune]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "runner.cli.main",
+            "export",
+            "adapters",
+            str(out / f".{form}"),
+            "--tune",
+            tune,
+        ]
         command += ["--format", form] if form == "peft" else []
         subprocess.run(command, cwd=project, env=_environment(), check=True)
         (out / f".{form}" / name).rename(out / form)
-    [record] = sorted((project / "ssot" / "records").glob("*.json"))[-1:]
-    spec = json.loads(record.read_text(encoding="utf-8"))["spec"]
+    records = [json.loads(p.read_text(encoding="utf-8")) for p in (project / "ssot" / "records").glob("*.json")]
+    spec = next(r["spec"] for r in records if tune in r["spec"]["tunes"])
     return project / spec["models"][spec["tunes"][tune]["model"]]["path"], out
 
 

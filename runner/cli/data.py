@@ -13,7 +13,7 @@ from runner.report.hostile import one_line
 from runner.scaffold.data_import import Imported, ImportOptions, import_data
 from runner.scaffold.grouping import Shares
 from runner.scaffold.import_words import columns_told, counts_told, preview_told, snippet
-from runner.scaffold.sources import Reading
+from runner.scaffold.xlsx import Reading
 from runner.spec.diagnostics import render
 from runner.spec.load import load_spec
 

@@ -91,7 +91,7 @@ def _refuse_constant(name: str) -> None:
 def read_csv(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
     """Rows of a CSV file with a header; UTF-8 with or without a byte order mark, or CP949 where it is not UTF-8.
 
-    A cell may hold line breaks; a row's line is the one it starts on.
+    A file named `.tsv` has tabs between its cells. A cell may hold line breaks; a row's line is the one it starts on.
 
     Raises:
         InvalidError: the file is missing or no plain file.
@@ -104,8 +104,9 @@ def read_csv(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
     if encoding == "cp949":
         findings.warning("W701", "not UTF-8; read as CP949", shown, help="save as UTF-8 to leave no doubt")
     with open_regular(path, root=root) as f, io.TextIOWrapper(f, encoding=encoding, newline="") as text:
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
         # A line that is cut short here ends in an error of the csv module, so a giant cell cannot fill the memory.
-        reader = csv.reader(iter(lambda: text.readline(MAX_LINE_BYTES), ""), strict=True)
+        reader = csv.reader(iter(lambda: text.readline(MAX_LINE_BYTES), ""), delimiter=delimiter, strict=True)
         yield from _records(reader, shown, findings)
 
 
@@ -173,4 +174,11 @@ def read_parquet(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
 
 
 READERS: dict[str, Reader] = {"jsonl": read_jsonl, "csv": read_csv, "parquet": read_parquet}
-SUFFIXES = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".csv": "csv", ".parquet": "parquet"}
+SUFFIXES = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".parquet": "parquet",
+}

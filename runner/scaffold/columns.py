@@ -117,10 +117,14 @@ def _guess(name: str, values: Sequence[Any], taken: set[str]) -> Column | None:
 
 
 def _images(present: Sequence[Any]) -> str:
-    if present and all(isinstance(v, bytes) or (isinstance(v, dict) and "bytes" in v) for v in present):
+    if present and all(_is_picture(one) for v in present for one in (v if isinstance(v, list) and v else [v])):
         return "it holds pictures"
     named = [isinstance(v, str) and v.strip().lower().endswith(IMAGE_ENDINGS) for v in present]
     return "its values name pictures" if named and sum(named) >= _SHARE * len(named) else ""
+
+
+def _is_picture(value: Any) -> bool:
+    return isinstance(value, bytes) or (isinstance(value, dict) and "bytes" in value)
 
 
 def split_of(value: Any) -> str:

@@ -27,7 +27,8 @@ from runner.scaffold.columns import Column, columns_of, parse_map, split_of
 from runner.scaffold.grouping import SPLITS, Shares, assign, join, near_pairs
 from runner.scaffold.imported_rows import Converter, ImportedRow
 from runner.scaffold.pictures import MAX_SIDE, SOURCE_FILE
-from runner.scaffold.sources import Gathered, Reading, gather, read_table, rows_of_folders
+from runner.scaffold.sources import Gathered, gather, read_table, rows_of_folders
+from runner.scaffold.xlsx import Reading
 
 PROVENANCE = "provenance.jsonl"
 PEEK_ROWS = 200  # of each table, for guessing what its columns are
@@ -100,15 +101,14 @@ class _Import:
     def __init__(self, gathered: Gathered, options: ImportOptions, out: Path) -> None:
         self._gathered, self._options, self._out = gathered, options, out
         self._findings = Findings()
-        self.columns = columns_of(
-            [row.columns for _, _, row in self._rows(Findings(), limit=PEEK_ROWS)], parse_map(options.maps)
-        )
+        peeked = self._rows(Findings(), replace(options.reading, pixels=False), limit=PEEK_ROWS)
+        self.columns = columns_of([row.columns for _, _, row in peeked], parse_map(options.maps))
         self._converter = Converter(self.columns, gathered.album, out, options.max_side, options.keep_originals)
 
-    def _rows(self, findings: Findings, limit: int | None = None) -> Iterator[tuple[str, str, Row]]:
+    def _rows(self, findings: Findings, reading: Reading, limit: int | None = None) -> Iterator[tuple[str, str, Row]]:
         """(split told, place, row) of all tables, or of all pictures where there are none."""
         for table in self._gathered.tables:
-            for row in islice(read_table(table, self._options.reading, findings), limit):
+            for row in islice(read_table(table, reading, findings), limit):
                 yield table.split, f"{table.shown}:{row.line}", row
         if not self._gathered.tables:
             for place, row in islice(rows_of_folders(self._gathered.album), limit):
@@ -137,7 +137,7 @@ class _Import:
 
     def _converted(self, limit: int | None) -> list[ImportedRow]:
         rows = []
-        for split, place, row in self._rows(self._findings, limit):
+        for split, place, row in self._rows(self._findings, self._options.reading, limit):
             try:
                 rows.append(self._converter.convert(row, place, split))
             except InvalidError as error:

@@ -14,12 +14,20 @@ from runner.samples.rows import READERS, SUFFIXES, Row
 from runner.scaffold.columns import IMAGE_ENDINGS
 from runner.scaffold.hub_data import fetch_files
 from runner.scaffold.pictures import Album, as_stored
-from runner.scaffold.xlsx import read_xlsx
+from runner.scaffold.xlsx import Reading, read_xlsx
 
 HUB_PREFIX = "hf:"
 LABEL = "label"  # the column of a folder's name, where pictures come without a table
 XLSX = {".xlsx", ".xlsm"}
 TABLES = {*SUFFIXES, *XLSX}
+_SAVE_AS = "open it in the program that made it and save it as .xlsx or CSV"
+_CONVERSIONS = {
+    ".xls": f"{_SAVE_AS}, or: `soffice --headless --convert-to xlsx FILE.xls` (LibreOffice)",
+    ".xlsb": f"{_SAVE_AS}, or: `soffice --headless --convert-to xlsx FILE.xlsb` (LibreOffice)",
+    ".ods": f"{_SAVE_AS}, or: `soffice --headless --convert-to xlsx FILE.ods` (LibreOffice)",
+    ".numbers": "in Numbers: File > Export To > Excel",
+    ".cell": "in Hancom Hancell: save it as .xlsx (다른 이름으로 저장 > Excel 통합 문서)",
+}
 # How data sets call their splits, as a word of a file's or folder's name.
 _SPLIT_WORDS = {"train": "train", "training": "train", "validation": "valid", "valid": "valid", "val": "valid"}
 _SPLIT_WORDS |= {"dev": "valid", "test": "test", "testing": "test", "eval": "test"}
@@ -45,14 +53,6 @@ class Gathered:
     shown: tuple[str, ...]  # as a record names them: hf:owner/name@commit, or the last part of a local path
     tables: tuple[Table, ...]
     album: Album
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How spreadsheets are read."""
-
-    sheet: str = ""
-    formulas: str = "text"
 
 
 def gather(
@@ -94,7 +94,7 @@ def _single(path: Path) -> Table:
     if path.suffix.lower() in IMAGE_ENDINGS:
         raise InvalidError(f"`{path}` is a single picture", help="name its folder, and the table with the answers")
     if path.suffix.lower() not in TABLES:
-        help_text = f"tables end in {_endings()}; an .xls file has to be saved as .xlsx"
+        help_text = _CONVERSIONS.get(path.suffix.lower(), f"tables end in {_endings()}")
         raise InvalidError(f"`{path}` is of no kind that can be imported", help=help_text)
     return Table(path, path.parent)
 
@@ -155,7 +155,7 @@ def read_table(table: Table, reading: Reading, findings: Findings) -> Iterator[R
         InvalidError: it cannot be read at all.
     """
     if table.path.suffix.lower() in XLSX:
-        return read_xlsx(table.path, table.root, findings, sheet=reading.sheet, formulas=reading.formulas)
+        return read_xlsx(table.path, table.root, findings, reading)
     return READERS[SUFFIXES[table.path.suffix.lower()]](table.path, table.root, findings)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.errors import InvalidError
 from runner.files import open_regular
 from runner.samples.findings import Findings
+from runner.samples.images import MAX_BYTES as MAX_PICTURE_BYTES
 from runner.samples.rows import Row
+from runner.scaffold.xlsx_parts import Parts
+from runner.scaffold.xlsx_pictures import Cell, Placed, name_of, pictures_of
 
 MAX_BYTES = 256 * 2**20  # of the file
 MAX_UNPACKED_BYTES = 2**30
@@ -23,11 +27,20 @@ MAX_COLUMNS = 1000
 _SMALL_BYTES = 2**20  # parts below this may be packed as tightly as they like
 
 
-def read_xlsx(path: Path, root: Path, findings: Findings, *, sheet: str = "", formulas: str = "text") -> Iterator[Row]:
-    """Rows of one sheet (the first visible one without a name); the first row with a cell in it is the header.
+@dataclass(frozen=True)
+class Reading:
+    """How spreadsheets are read."""
 
-    Nothing is computed. A formula is its own text, with a warning; `formulas="values"` takes the result that the
-    program which saved the file left beside it.
+    sheet: str = ""  # the first visible one without a name
+    formulas: str = "text"  # text | values: the result that the program which saved the file left beside it
+    pixels: bool = True  # without, pictures of the sheet stand for themselves, empty
+
+
+def read_xlsx(path: Path, root: Path, findings: Findings, reading: Reading) -> Iterator[Row]:
+    """Rows of one sheet; the first row with a cell in it is the header.
+
+    Nothing is computed. A formula is its own text, with a warning. A picture that lies in a row, under a header, is
+    that cell's value, as the hub writes pictures: {"bytes", "path"}; several in one cell are a list.
 
     Raises:
         InvalidError: no spreadsheet, damaged, unpacked too large, or no such sheet.
@@ -39,14 +52,17 @@ def read_xlsx(path: Path, root: Path, findings: Findings, *, sheet: str = "", fo
         raise InvalidError("reading .xlsx needs openpyxl", help="pip install openpyxl") from error
     shown = path.relative_to(root).as_posix()
     with open_regular(path, root=root) as f:
-        media = _check_zip(f, shown)
-        if media:
-            message = f"{media} pictures are pasted into the sheet; they are not read"
-            findings.warning("W763", message, shown, help="save them as files, and name the files in a column")
+        has_pictures = _check_zip(f, shown)
         try:
-            book = openpyxl.load_workbook(f, read_only=True, data_only=formulas == "values", keep_links=False)
+            values = reading.formulas == "values"
+            book = openpyxl.load_workbook(f, read_only=True, data_only=values, keep_links=False)
             try:
-                yield from _rows(_sheet(book, sheet, shown), shown, findings)
+                chosen = _sheet(book, reading.sheet, shown)
+                with zipfile.ZipFile(f) as parts:
+                    pictures = _Pictures(Parts(parts, shown), reading.pixels)
+                    if has_pictures:
+                        pictures.find(chosen.title, findings)
+                    yield from _rows(chosen, pictures, shown, findings)
             finally:
                 book.close()
         except InvalidError:
@@ -58,8 +74,40 @@ def read_xlsx(path: Path, root: Path, findings: Findings, *, sheet: str = "", fo
             raise InvalidError(f"`{shown}` is a broken spreadsheet: {str(error)[:200]}") from error
 
 
-def _check_zip(f: Any, shown: str) -> int:
-    """How many pictures are pasted in. The sizes of a zip's directory bound what its members may unpack to."""
+class _Pictures:
+    """The pictures of a sheet, read when their row comes."""
+
+    def __init__(self, parts: Parts, pixels: bool) -> None:
+        self._parts, self._pixels = parts, pixels
+        self._placed: dict[Cell, tuple[Placed, ...]] = {}
+        self._of_row: dict[int, list[int]] = {}
+
+    def find(self, title: str, findings: Findings) -> None:
+        """Look which cells of a sheet have some."""
+        self._placed = pictures_of(self._parts, title, findings)
+        for row, column in sorted(self._placed):
+            self._of_row.setdefault(row, []).append(column)
+
+    def __contains__(self, cell: Cell) -> bool:
+        return cell in self._placed
+
+    def columns(self, row: int) -> list[int]:
+        """Columns, from 1, with pictures in this row."""
+        return self._of_row.get(row, [])
+
+    def value(self, cell: Cell) -> Any:
+        """The cell's picture or pictures."""
+        found = [self._read(cell, number, one.part) for number, one in enumerate(self._placed[cell], 1)]
+        return found[0] if len(found) == 1 else found
+
+    def _read(self, cell: Cell, number: int, part: str) -> dict[str, Any]:
+        name = f"{PurePosixPath(self._parts.shown).stem}-{name_of(cell)}" + (f"-{number}" if number > 1 else "")
+        data = self._parts.read(part, max_bytes=MAX_PICTURE_BYTES) if self._pixels else b""
+        return {"bytes": data, "path": name + PurePosixPath(part).suffix.lower()}
+
+
+def _check_zip(f: Any, shown: str) -> bool:
+    """Whether there are pictures in it. The sizes of a zip's directory bound what its members may unpack to."""
     if f.seek(0, 2) > MAX_BYTES:
         raise InvalidError(f"`{shown}` is larger than {MAX_BYTES:,} bytes", help="save the sheet as CSV")
     f.seek(0)
@@ -81,7 +129,7 @@ def _check_zip(f: Any, shown: str) -> int:
             help="if the sheet is really that large, save it as CSV",
         )
     f.seek(0)
-    return sum(p.filename.startswith("xl/media/") for p in parts)
+    return any(p.filename.startswith("xl/media/") for p in parts)
 
 
 def _sheet(book: Any, name: str, shown: str) -> Any:
@@ -93,14 +141,18 @@ def _sheet(book: Any, name: str, shown: str) -> Any:
     raise InvalidError(f"`{shown}` has no sheet `{name}`", help=f"its sheets are {there}")
 
 
-def _rows(sheet: Any, shown: str, findings: Findings) -> Iterator[Row]:
+def _rows(sheet: Any, pictures: _Pictures, shown: str, findings: Findings) -> Iterator[Row]:
     sheet.reset_dimensions()  # what a file says of its own size is not to be believed
     header: list[str] = []
     for number, cells in enumerate(sheet.iter_rows(max_col=MAX_COLUMNS), 1):
         if number > MAX_ROWS:
             raise InvalidError(f"`{shown}` has more than {MAX_ROWS:,} rows")
-        values = [_value(cell, shown, findings) for cell in cells]
-        if all(v is None or v == "" for v in values):
+        values = [
+            # A picture that was placed in a cell is an error to programs that do not know such cells.
+            None if cell.data_type == "e" and (number, place) in pictures else _value(cell, shown, findings)
+            for place, cell in enumerate(cells, 1)
+        ]
+        if all(v is None or v == "" for v in values) and not pictures.columns(number):
             continue
         if not header:
             header = _header(values)
@@ -109,10 +161,27 @@ def _rows(sheet: Any, shown: str, findings: Findings) -> Iterator[Row]:
                 return
             continue
         row = dict(zip(header, [*values, *[None] * (len(header) - len(values))], strict=False))
+        row |= _illustrated(row, header, number, pictures, shown, findings)
         stray = [v for v in values[len(header) :] if v not in (None, "")]
         if stray:
             findings.warning("W764", f"a cell right of the header is left out: `{str(stray[0])[:60]}`", shown, number)
         yield Row(number, row)
+
+
+def _illustrated(
+    row: dict[str, Any], header: list[str], number: int, pictures: _Pictures, shown: str, findings: Findings
+) -> dict[str, Any]:
+    """The cells of a row that hold pictures. One that holds text as well keeps its text."""
+    found = {}
+    for column in pictures.columns(number):
+        name = header[column - 1] if column <= len(header) else ""
+        if name and row[name] in (None, ""):
+            found[name] = pictures.value((number, column))
+        else:
+            why = "the cell under it holds text" if name else "there is no header above it"
+            message = f"the picture at {name_of((number, column))} is left out: {why}"
+            findings.warning("W763", message, shown, number, help="give pictures a column of their own")
+    return found
 
 
 def _header(values: list[Any]) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from runner.models.hub import ATTEMPTS
 from runner.models.lock import read_lock
-from tests.hub_server import COMMIT, Hub, serving
+from tests.hub_server import COMMIT, LARGE_BYTES, Hub, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = "specs/ticket019.yaml"
@@ -70,7 +70,9 @@ def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, serve
     offline = lorarun(project, served, "apply", "--offline", SPEC)
     assert offline.returncode == 3
     assert all(f"`{model}` at `main` is not on this machine" in offline.stderr for model in MODELS)
-    served.break_after = [100_000, *[0] * ATTEMPTS]  # the first large file breaks off and the hub is gone
+    before = [p for p in served.repositories[MODELS[0]].glob("*.json") if p.name != "config.json"]  # which comes last
+    whole = [p for p in before if p.stat().st_size > LARGE_BYTES]
+    served.break_after = [*[10**9 for _ in whole], 100_000, *[0] * ATTEMPTS]  # the weights break off; the hub is gone
     broken = lorarun(project, served, "apply", SPEC)
     assert broken.returncode == 3, broken.stderr
     assert "broke off at 100,000 of" in broken.stderr
