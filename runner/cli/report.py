@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.project import find_root
-from runner.errors import ExitCode, InvalidError, NothingToCheckError
+from runner.errors import ExitCode, InvalidError, LorarunError, NothingToCheckError, UsageError
 
 LANGUAGE = click.option("--language", type=click.Choice(["en", "ko"]), help="Instead of the campaign's own.")
 SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
@@ -19,37 +21,86 @@ SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
 @click.command()
 @click.argument("target", required=False)
 @click.option("--format", type=click.Choice(["md", "html", "json", "junit", "github"]), help="One format, to --out.")
-@click.option("--out", type=click.Path(path_type=Path), help="The file for --format; `-`, the default, is stdout.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file for --format (`-`: stdout); else the folder.")
+@click.option("--check", "checked", is_flag=True, help="Recompute it first, and say in the report what was proven.")
+@click.option("--base", metavar="REF", help="With --check: compare with this commit.")
 @LANGUAGE
-def report(target: str | None, format: str | None, out: Path | None, language: str | None) -> int:
+def report(
+    target: str | None, format: str | None, out: Path | None, checked: bool, base: str | None, language: str | None
+) -> int:
     """Render a record: TARGET is a spec, a campaign, a record's id or file; without it, the newest record.
 
-    Without --format, HTML, Markdown, JSON and JUnit go to artifacts/<campaign>/. Nothing is recomputed; `lorarun
-    check` does that.
+    Without --format, HTML, Markdown, JSON and JUnit go to artifacts/<campaign>/, or to the folder --out. Nothing is
+    recomputed unless --check asks for it: then the report says what `lorarun check` found, does not repeat a verdict
+    that was refused, and the exit code is that of `check`.
 
     \b
       lorarun report                                    the newest record, all formats
       lorarun report specs/demo.yaml --format md        a pull request comment
       lorarun report specs/demo.yaml --format github    annotations, and the step summary where CI asks for one
+      lorarun report specs/demo.yaml --check --base origin/main --out lorarun-report     what the gate in CI does
     """
-    from runner.report.render import render
-    from runner.report.write import history_of, write_reports
+    from runner.report.absent import write_absent
+
+    if base and not checked:
+        raise UsageError("--base compares nothing without --check")
+    root = find_root(Path(target) if target and target.endswith((".yaml", ".yml")) else None)
+    try:
+        shown = _checked(root, target, base) if checked else _plainly(root, target)
+    except LorarunError as error:
+        if checked and out is not None and format is None:
+            write_absent(out, target or "ssot/", error, language=language or "")
+        raise
+    for path in _render(root, shown, format, out, language or ""):
+        click.echo(_shown(path, root))
+    return int(shown.code)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A record to show, its evidence, and what `check` found of it."""
+
+    record: Any
+    rows: Sequence[Mapping[str, Any]]
+    proof: Any = None
+    code: int = 0
+
+
+def _plainly(root: Path, target: str | None) -> _Asked:
     from runner.store import ssot
 
-    root = find_root(Path(target) if target and target.endswith((".yaml", ".yml")) else None)
     record = _find(root, target).record
-    rows = ssot.read_evidence(root, record)
+    return _Asked(record, ssot.read_evidence(root, record))
+
+
+def _checked(root: Path, target: str | None, base: str | None) -> _Asked:
+    """The record that `check` takes for `target`; of one that it refuses, no evidence is shown."""
+    from runner.cli.verify import say
+    from runner.report.proof import proof_of
+    from runner.store import ssot
+    from runner.verify.check import check
+
+    found = check(root, target, base=base)
+    say(found)
+    record, proof = ssot.find(root, found.record_id).record, proof_of(found)
+    rows = () if proof.outcome == "refused" else ssot.read_evidence(root, record)
+    return _Asked(record, rows, proof, int(found.exit_code))
+
+
+def _render(root: Path, asked: _Asked, format: str | None, out: Path | None, language: str) -> tuple[Path, ...]:
+    """Write what was asked for; the paths of the files, none where it went to stdout or to one file."""
+    from runner.report.render import render
+    from runner.report.write import history_of, write_reports
+
+    record, rows, proof = asked.record, asked.rows, asked.proof
+    lines = _lines(root, record) if format == "github" or proof else {}
     if format is None:
-        for path in write_reports(root, record, rows, language=language or ""):
-            click.echo(_shown(path, root))
-        return int(ExitCode.SUCCESS)
+        return write_reports(root, record, rows, language=language, folder=out, lines=lines, proof=proof)
     history = history_of(root)
-    lines = _lines(root, record) if format == "github" else {}
-    text = render(record, rows, format=format, language=language or "", history=history, lines=lines)
-    _write(text, out)
+    _write(render(record, rows, format=format, language=language, history=history, lines=lines, proof=proof), out)
     if format == "github":
-        _summarise(render(record, rows, format="md", language=language or "", history=history))
-    return int(ExitCode.SUCCESS)
+        _summarise(render(record, rows, format="md", language=language, history=history, proof=proof))
+    return ()
 
 
 @click.command()

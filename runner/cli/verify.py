@@ -47,7 +47,7 @@ def check(target: str | None, base: str | None, output_format: str) -> int:
     elif output_format == "github":
         click.echo("\n".join(_annotations(report)))
     else:
-        _say(report)
+        say(report)
     return int(report.exit_code)
 
 
@@ -81,7 +81,8 @@ def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
     return int(ExitCode.CHANGED if exit_code and differs else ExitCode.SUCCESS)
 
 
-def _say(report: CheckReport) -> None:
+def say(report: CheckReport) -> None:
+    """Every finding on stderr, the verdict's own line on stdout."""
     from runner.report.hostile import one_line
 
     click.echo(f"record {report.record_id} of the campaign `{one_line(report.campaign, 80)}`", err=True)

@@ -13,7 +13,8 @@ from runner.acceptance.model import Check
 from runner.record.model import Record
 from runner.report.catalogue import catalogue
 from runner.report.hostile import command_data, command_property, one_line
-from runner.report.view import view
+from runner.report.proof import Proof
+from runner.report.view import View, view
 from runner.report.words import Words
 
 MOST = 10
@@ -27,17 +28,18 @@ def write(
     *,
     language: str,
     lines: Mapping[str, int],
+    proof: Proof | None = None,
 ) -> str:
     """One command a line: the verdict first, then what fell."""
     words = Words(catalogue(language))
-    seen = view(record, (), history)
-    level = {"PASS": "notice"}.get(seen.status, "error")
+    seen = view(record, (), history, proof=proof)
     title = f"{words.catalogue.name('verdict', seen.status)}: {one_line(seen.title, 120)}"
     place = lines.get("", 1)
-    out = [_command(level, record.spec_path, place, title, words.headline(seen) + "\n" + one_line(seen.reason, 600))]
-    counts = {"error": int(level == "error"), "warning": 0}
-    left = 0
-    for check in seen.checks:
+    out = _verdict(seen, place, title, words)
+    counts = {"error": sum(line.startswith("::error") for line in out), "warning": 0}
+    left = len(seen.proof.against[MOST - 1 :]) if seen.proof else 0
+    # What a record says that is not to be believed is no annotation.
+    for check in () if seen.status == "REFUSED" else seen.checks:
         kind = _level(check)
         if not kind:
             continue
@@ -50,6 +52,18 @@ def write(
     if left:
         out.append(_command("warning", record.spec_path, place, title, words.say("changes.more", more=left)))
     return "\n".join(out) + "\n"
+
+
+def _verdict(seen: View, place: int, title: str, words: Words) -> list[str]:
+    """The verdict, and what `check` found that speaks against going by the record."""
+    path, against = seen.record.spec_path, seen.proof.against if seen.proof else ()
+    parts = (words.headline(seen), "" if against else one_line(seen.reason, 600))
+    level = "notice" if seen.status == "PASS" else "error"
+    out = [_command(level, path, place, title, "\n".join(part for part in parts if part))]
+    for finding in against[: MOST - 1]:
+        name = f"lorarun check: {words.catalogue.name('finding.of', finding.id)}"
+        out.append(_command("error", path, place, name, finding.message))
+    return out
 
 
 def _level(check: Check) -> str:

@@ -18,6 +18,7 @@ from runner.report.catalogue import catalogue
 from runner.report.chain import Attribution
 from runner.report.changes import changes
 from runner.report.ledger import Ledger
+from runner.report.proof import Proof
 from runner.report.reading import flat
 from runner.report.runs import KindTime
 from runner.report.training import Curve
@@ -62,9 +63,10 @@ def write(
     *,
     language: str,
     lines: Mapping[str, int],
+    proof: Proof | None = None,
 ) -> str:
     """One self-contained HTML document."""
-    return page(record, evidence, history, language=language)
+    return page(record, evidence, history, language=language, proof=proof)
 
 
 def page(
@@ -74,10 +76,11 @@ def page(
     *,
     language: str,
     home: str = "",
+    proof: Proof | None = None,
 ) -> str:
     """The document; `home` is where its way back to a dashboard leads."""
     words = Words(catalogue(language))
-    seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURE_BYTES)
+    seen = view(record, evidence, history, limit=_characters(evidence), pictures=MAX_PICTURE_BYTES, proof=proof)
     style, script = asset("report.css"), asset("report.js")
     return (
         templates.html()
@@ -120,7 +123,8 @@ class Section:
 
 def _sections(seen: View) -> list[Section]:
     """The sections that have something to say."""
-    found = [Section("targets", *_tally(seen.targets)), Section("guards", *_tally(seen.guards))]
+    found = [Section("proof", *_proven(seen.proof))] if seen.proof else []
+    found += [Section("targets", *_tally(seen.targets)), Section("guards", *_tally(seen.guards))]
     found += [Section("limits", *_tally(seen.limits))] if seen.limits else []
     shown = {
         "baselines": bool(seen.baselines),
@@ -137,6 +141,14 @@ def _sections(seen: View) -> list[Section]:
         "provenance": True,
     }
     return found + [Section(name) for name, there in shown.items() if there]
+
+
+def _proven(proof: Proof) -> tuple[str, str]:
+    """How much of what was looked at is proven, and what the findings come to."""
+    proven, looked = len(proof.of("ok")), len(proof.findings)
+    return f"{proven}/{looked}", {"proven": "pass", "refused": "error", "weaker": "fail"}.get(
+        proof.outcome, "inconclusive"
+    )
 
 
 def _tally(checks: Sequence[Check]) -> tuple[str, str]:

@@ -10,6 +10,7 @@ from runner.canonical import plain
 from runner.record.codec import to_document
 from runner.record.model import Record
 from runner.report.catalogue import catalogue
+from runner.report.proof import Proof
 from runner.report.view import view
 from runner.report.words import Words
 
@@ -23,14 +24,16 @@ def write(
     *,
     language: str,
     lines: Mapping[str, int],
+    proof: Proof | None = None,
 ) -> str:
     """Indented, key-sorted JSON in ASCII, so that it is inert wherever it is printed or embedded."""
-    seen = view(record, evidence, history, limit=2000, pictures=0)
+    seen = view(record, evidence, history, limit=2000, pictures=0, proof=proof)
     document = {
         "schema": SCHEMA,
         "record_id": seen.record_id,
         "language": language,
         "verdict": seen.status,
+        "check": plain(proof) if proof else None,
         "headline": Words(catalogue(language)).headline(seen),
         "record": to_document(record),
         "samples": [

@@ -14,8 +14,10 @@ from runner.acceptance.model import Check
 from runner.record.model import Record, StepRecord
 from runner.report import hostile, templates
 from runner.report.catalogue import catalogue
+from runner.report.proof import Proof
 from runner.report.view import View, view
 from runner.report.words import Words
+from runner.verify.model import Finding
 
 _KINDS = {"pass": "pass", "warn": "pass", "fail": "failure", "inconclusive": "failure", "error": "error"}
 
@@ -67,10 +69,11 @@ def write(
     *,
     language: str,
     lines: Mapping[str, int],
+    proof: Proof | None = None,
 ) -> str:
     """JUnit XML; an ERROR verdict without a broken check has one error of its own, so that no CI takes it for green."""
     words = Words(catalogue(language))
-    seen = view(record, (), history)
+    seen = view(record, (), history, proof=proof)
     suites = _suites(seen, words)
     cases = [c for s in suites for c in s.cases]
     return (
@@ -100,6 +103,10 @@ def _suites(seen: View, words: Words) -> list[Suite]:
         Suite(f"{campaign}.{kind}", tuple(_case(c, campaign, words) for c in seen.of_kind(kind)), _time(0))
         for kind in kinds
     ]
+    if seen.proof:
+        suites.insert(
+            0, Suite(f"{campaign}.check", tuple(_finding(f, campaign) for f in seen.proof.findings), _time(0))
+        )
     broken = seen.status != "PASS" and not any(s.failures or s.errors for s in suites)
     if broken or not suites:
         suites.append(Suite(f"{campaign}.verdict", (_verdict(seen, campaign, words),), _time(0)))
@@ -125,6 +132,19 @@ def _case(check: Check, campaign: str, words: Words) -> Case:
         status=hostile.one_line(check.status, 40),
         message=hostile.one_line(check.reason or check.got or check.status, 500),
         text=hostile.visible(text, 4000),
+        time=_time(0),
+    )
+
+
+def _finding(finding: Finding, campaign: str) -> Case:
+    kind = {"ok": "pass", "failed": "error", "weaker": "failure", "stale": "failure"}.get(finding.status, "skipped")
+    return Case(
+        name=hostile.one_line(f"{finding.id}: {finding.message}", 200),
+        classname=hostile.one_line(f"{campaign}.check.{finding.id}", 200),
+        kind=kind,
+        status=hostile.one_line(finding.status, 40),
+        message=hostile.one_line(finding.message, 500),
+        text=hostile.visible(finding.message, 4000),
         time=_time(0),
     )
 

@@ -9,6 +9,7 @@ from runner.record.model import Record
 from runner.report import hostile, templates
 from runner.report.catalogue import catalogue
 from runner.report.changes import changes
+from runner.report.proof import Proof
 from runner.report.reading import flat
 from runner.report.view import View, view
 from runner.report.words import Words
@@ -25,10 +26,11 @@ def write(
     *,
     language: str,
     lines: Mapping[str, int],
+    proof: Proof | None = None,
 ) -> str:
     """Markdown of at most `MAX_CHARACTERS` characters."""
     words = Words(catalogue(language))
-    seen = view(record, evidence, history, limit=400, pictures=0)
+    seen = view(record, evidence, history, limit=400, pictures=0, proof=proof)
     text = ""
     for number, sizes in enumerate(_SIZES):
         text = _text(seen, words, sizes, cut=number > 0)

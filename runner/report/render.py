@@ -10,6 +10,7 @@ from runner.errors import UsageError
 from runner.record.model import Record
 from runner.report import reading
 from runner.report.catalogue import LANGUAGES
+from runner.report.proof import Proof
 
 # format → the module that writes it (its `write`), and the file name that it has by default
 FORMATS = {
@@ -35,6 +36,7 @@ def render(
     language: str = "",
     history: Sequence[Record] = (),
     lines: Mapping[str, int] | None = None,
+    proof: Proof | None = None,
 ) -> str:
     """A report as text.
 
@@ -44,6 +46,7 @@ def render(
         language: en or ko; "" takes the campaign's.
         history: other records, of any campaign; those of the same one make the trends.
         lines: check id → line of the spec file, for annotations.
+        proof: what `check` found of the record; None where it was not asked.
 
     Raises:
         UsageError: an unknown format or language.
@@ -51,5 +54,6 @@ def render(
     if format not in FORMATS:
         raise UsageError(f"unknown report format `{format[:40]}`", help="use one of: " + ", ".join(FORMATS))
     module = import_module(FORMATS[format][0])
-    written: str = module.write(record, evidence, history, language=language_of(record, language), lines=lines or {})
+    spoken = language_of(record, language)
+    written: str = module.write(record, evidence, history, language=spoken, lines=lines or {}, proof=proof)
     return written

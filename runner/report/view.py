@@ -22,6 +22,7 @@ from runner.report.chain import Attribution
 from runner.report.datasets import DataFinding, DataSplit, TokenLengths
 from runner.report.explain import Rules
 from runner.report.ledger import Ledger
+from runner.report.proof import Proof, gated
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
 from runner.report.rehearsal import Rehearsal
 from runner.report.runs import Runs
@@ -57,12 +58,8 @@ class View:
 
     record: Record
     record_id: str
-    title: str
-    description: str
-    owner: str
-    priority: str
-    status: str
-    reason: str
+    stated: str  # the verdict that the record states
+    proof: Proof | None
     checks: tuple[Check, ...]
     scorecard: Scorecard | None
     memory: training.Memory
@@ -81,6 +78,39 @@ class View:
     trends: tuple[Trend, ...]
     history: tuple[Record, ...]
     history_ids: tuple[str, ...]
+
+    def _about(self, key: str) -> str:
+        return text(reading.metadata(self.record.spec).get(key))
+
+    @property
+    def title(self) -> str:
+        """The campaign's title, or its name."""
+        return self._about("title") or self.record.campaign
+
+    @property
+    def description(self) -> str:
+        """What the campaign is about."""
+        return self._about("description")
+
+    @property
+    def owner(self) -> str:
+        """Whose campaign it is."""
+        return self._about("owner")
+
+    @property
+    def priority(self) -> str:
+        """How urgent it is."""
+        return self._about("priority")
+
+    @property
+    def status(self) -> str:
+        """The verdict that holds: the record's own, or REFUSED and the like where `check` speaks against it."""
+        return gated(self.stated, self.proof)
+
+    @property
+    def reason(self) -> str:
+        """The gate's own words for the verdict."""
+        return text(self.record.verdict.get("reason"))
 
     def of_kind(self, *kinds: str) -> tuple[Check, ...]:
         """The checks of these kinds, in the verdict's order."""
@@ -129,15 +159,19 @@ def best_of(metric: str) -> float | None:
 
 
 def view(
-    record: Record, evidence: Sequence[Row], history: Sequence[Record], *, limit: int = 2000, pictures: int = 6_000_000
+    record: Record,
+    evidence: Sequence[Row],
+    history: Sequence[Record],
+    *,
+    limit: int = 2000,
+    pictures: int = 6_000_000,
+    proof: Proof | None = None,
 ) -> View:
     """Everything that a report of `record` shows. Texts of samples are cut to `limit` characters, their thumbnails to
     `pictures` bytes in all.
     """
     rows = reading.evidence(evidence)
     checks = tuple(reading.check(c) for c in items(record.verdict.get("checks")))
-    metadata = reading.metadata(record.spec)
-    status = text(record.verdict.get("status"))
     past = _past(record, history)
     stored = [dict(row) for row in evidence]
     chains = _attributions(record, rows, checks)
@@ -145,12 +179,8 @@ def view(
     return View(
         record=record,
         record_id=next(id for id, known in past if known is record),
-        title=text(metadata.get("title")) or record.campaign,
-        description=text(metadata.get("description")),
-        owner=text(metadata.get("owner")),
-        priority=text(metadata.get("priority")),
-        status=status if status in STATUSES else "ERROR",
-        reason=text(record.verdict.get("reason")),
+        stated=_stated(record),
+        proof=proof,
         checks=checks,
         scorecard=reading.scorecard(record.verdict.get("scorecard")),
         memory=training.memory(record.steps, record.quantities, _timelines(record, stored)),
@@ -178,6 +208,11 @@ def _timelines(record: Record, rows: Sequence[Row]) -> Mapping[str, Points]:
         return timelines(record, rows)
     except IntegrityError:
         return {}
+
+
+def _stated(record: Record) -> str:
+    status = text(record.verdict.get("status"))
+    return status if status in STATUSES else "ERROR"
 
 
 def _past(record: Record, history: Sequence[Record]) -> tuple[tuple[str, Record], ...]:

@@ -11,7 +11,7 @@ from runner.report import hostile, numbers, reading
 from runner.report.catalogue import Catalogue
 from runner.report.view import View, best_of, metric_info
 
-ICONS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️"}
+ICONS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️", "REFUSED": "⛔"}
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "warn": "⚠️", "error": "⚠️"}
 
 _PLACES = ("n", "min_samples", "attempts", "allowed", "family")
@@ -45,7 +45,10 @@ class Words:
         return self.catalogue.say(key, **values)
 
     def headline(self, view: View) -> str:
-        """The verdict's grounds in one sentence."""
+        """The verdict's grounds in one sentence; where `check` speaks against the record, that."""
+        if view.proof is not None and view.proof.outcome != "proven":
+            stated = self.catalogue.name("verdict", view.stated)
+            return f"{self.say(f'proof.{view.proof.outcome}')} {self.say('proof.stated', verdict=stated)}"
         parts = [*self._steps(view), self._targets(view), *self._guards(view), *self._memory(view), *self._others(view)]
         sentence = (" · " if self.language == "ko" else "; ").join(parts)
         return sentence[:1].upper() + sentence[1:] + ("." if self.language == "en" else "")

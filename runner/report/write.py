@@ -10,6 +10,7 @@ from typing import Any
 from runner import __version__, files
 from runner.canonical import digest_file, digest_value, short
 from runner.record.model import Record
+from runner.report.proof import Proof
 from runner.report.render import FORMATS, render
 from runner.store import ssot
 
@@ -31,12 +32,26 @@ def history_of(root: Path) -> tuple[Record, ...]:
 
 
 def write_reports(
-    root: Path, record: Record, evidence: Sequence[Mapping[str, Any]], *, language: str = ""
+    root: Path,
+    record: Record,
+    evidence: Sequence[Mapping[str, Any]],
+    *,
+    language: str = "",
+    folder: Path | None = None,
+    lines: Mapping[str, int] | None = None,
+    proof: Proof | None = None,
 ) -> tuple[Path, ...]:
-    """Write the reports of a record and give their paths, the one to open first in front."""
-    history, paths = history_of(root), _paths(root, record.campaign)
+    """Write the reports of a record and give their paths, the one to open first in front.
+
+    They go to the campaign's folder under `artifacts/`, or to `folder`; of a record that was checked, the annotations
+    of its spec's `lines` too.
+    """
+    history, paths = history_of(root), _paths(folder or folder_of(root, record.campaign))
+    if proof:
+        paths["github"] = (folder or folder_of(root, record.campaign)) / FORMATS["github"][1]
     for format, path in paths.items():
-        files.write_text(path, render(record, evidence, format=format, language=language, history=history))
+        text = render(record, evidence, format=format, language=language, history=history, lines=lines, proof=proof)
+        files.write_text(path, text)
     return tuple(paths.values())
 
 
@@ -46,8 +61,8 @@ def keep_reports(root: Path, stored: ssot.Stored, *, language: str = "") -> tupl
     Raises:
         IntegrityError: the record's evidence is missing or damaged.
     """
-    paths = _paths(root, stored.record.campaign)
-    stamp = folder_of(root, stored.record.campaign) / STAMP
+    folder = folder_of(root, stored.record.campaign)
+    paths, stamp = _paths(folder), folder / STAMP
     made_of = digest_value([stored.id, [s.id for s in ssot.scan(root).stored], language, __version__])
     if not stamp.is_file() or files.read_text(stamp) != _stamp(made_of, paths):
         write_reports(root, stored.record, ssot.read_evidence(root, stored.record), language=language)
@@ -55,8 +70,7 @@ def keep_reports(root: Path, stored: ssot.Stored, *, language: str = "") -> tupl
     return tuple(paths.values())
 
 
-def _paths(root: Path, campaign: str) -> dict[str, Path]:
-    folder = folder_of(root, campaign)
+def _paths(folder: Path) -> dict[str, Path]:
     return {format: folder / FORMATS[format][1] for format in WRITTEN}
 
 

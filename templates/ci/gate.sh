@@ -18,7 +18,7 @@ read -r -a lorarun <<<"${LORARUN_COMMAND:-lorarun}"
 language=(${LORARUN_LANGUAGE:+--language "$LORARUN_LANGUAGE"})
 inputs=(--no-inputs)
 if [ "${LORARUN_INPUTS:-false}" = true ]; then inputs=(); fi
-# On GitHub the findings are annotations at the lines of the spec; elsewhere they are plain text.
+# On GitHub findings are annotations at the lines of the spec; elsewhere they are plain text.
 findings=text
 if [ "${GITHUB_ACTIONS:-}" = true ]; then findings=github; fi
 codes=()
@@ -33,6 +33,16 @@ run() {
     [ "$code" -eq 0 ] || echo "== $title: exit code $code"
     codes+=("$code")
     return 0
+}
+
+# Text that others wrote, in which GitHub shall read no commands.
+quietly() {
+    local token
+    token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
+    if [ "$findings" = github ]; then echo "::stop-commands::$token"; fi
+    "$@"
+    echo
+    if [ "$findings" = github ]; then echo "::$token::"; fi
 }
 
 # The specs that differ from the base, and those that a new record is about. A record's text is only compared, and only
@@ -51,51 +61,76 @@ changed() {
     done
 }
 
+# A line of ours at the head of the comment; no text of the checkout is in it.
+remark() { printf '> ❌ %s\n\n' "$1" >>"$out/comment.md"; }
+
 gate() {
-    local spec=$1 folder
-    folder=$out/$(basename "${spec%.*}")
+    local spec=$1 name folder
+    name=${spec#specs/} name=${name%.*}
+    folder=$out/${name//\//-}
     mkdir -p "$folder"
     run "validate $spec" "${lorarun[@]}" validate "$spec" --format "$findings" "${inputs[@]}"
+    local valid=${codes[${#codes[@]} - 1]}
     # What would run again here. Step outputs are not in git, so this informs and does not gate.
     echo "== plan $spec"
     "${lorarun[@]}" plan "$spec" >"$folder/plan.txt" 2>&1 || true
-    head -c 20000 "$folder/plan.txt"
-    run "check $spec" "${lorarun[@]}" check "$spec" ${base:+--base "$base"} --format "$findings"
-    local format file
-    for format in md html json junit; do
-        case $format in junit) file=junit.xml ;; md) file=comment.md ;; *) file=report.$format ;; esac
-        "${lorarun[@]}" report "$spec" --format "$format" --out "$folder/$file" "${language[@]}" 2>&1 | tail -n 3
-    done
-    if [ -f "$folder/comment.md" ]; then cat "$folder/comment.md" >>"$out/comment.md"; fi
-    if [ "$findings" = github ]; then "${lorarun[@]}" report "$spec" --format github "${language[@]}" || true; fi
+    quietly head -c 20000 "$folder/plan.txt"
+    # The reports say what the check found; where there is nothing to check, they say why.
+    run "check $spec" "${lorarun[@]}" report "$spec" --check ${base:+--base "$base"} --out "$folder" "${language[@]}"
+    if [ -f "$folder/report.xml" ]; then mv "$folder/report.xml" "$folder/junit.xml"; fi
+    if [ -f "$folder/annotations.txt" ]; then
+        if [ "$findings" = github ]; then cat "$folder/annotations.txt"; fi
+        rm "$folder/annotations.txt"
+        # Without a record the comment has the mistakes in the spec itself.
+        if [ "$valid" -ne 0 ]; then remark "\`lorarun validate\` found mistakes (exit code $valid): see the job's log."; fi
+    fi
+    if [ -f "$folder/report.md" ]; then
+        mv "$folder/report.md" "$folder/comment.md"
+        cat "$folder/comment.md" >>"$out/comment.md"
+        echo >>"$out/comment.md"
+    fi
 }
 
+# Leaves with a code; on GitHub the comment is the step summary too.
+leave() {
+    if [ -n "${GITHUB_STEP_SUMMARY:-}" ] && [ -f "$out/comment.md" ]; then
+        head -c 1000000 "$out/comment.md" >>"$GITHUB_STEP_SUMMARY"
+    fi
+    exit "$1"
+}
+
+rm -f "$out/comment.md"
 if [ -n "$base" ]; then
     # A checkout of one commit has no history to compare with; fetch what is missing.
     if [ "$(git rev-parse --is-shallow-repository)" = true ]; then git fetch --quiet --no-tags --unshallow origin; fi
     if ! git cat-file -e "$base^{commit}" 2>/dev/null; then git fetch --quiet --no-tags origin "$base"; fi
     if ! git cat-file -e "$base^{commit}" 2>/dev/null; then
         echo "the base commit is not in this checkout: fetch the full history (fetch-depth: 0, GIT_DEPTH: 0)"
-        exit 8
+        remark "The base commit is not in the checkout, so nothing could be compared with it (exit code 8)."
+        leave 8
     fi
 fi
 
 run "ssot verify" "${lorarun[@]}" ssot verify ${base:+--base "$base"}
+if [ "${codes[0]}" -ne 0 ]; then
+    remark "\`lorarun ssot verify\` refused this history (exit code ${codes[0]}): see the job's log."
+    if [ "$findings" = github ]; then echo "::error title=lorarun ssot verify::This history is refused: see the job's log."; fi
+fi
 specs=()
 if [ -n "${LORARUN_SPEC:-}" ]; then
     specs=("$LORARUN_SPEC")
 elif [ -n "$base" ]; then
     while IFS= read -r spec; do specs+=("$spec"); done < <(changed)
 fi
-rm -f "$out/comment.md"
 for spec in ${specs[@]+"${specs[@]}"}; do gate "$spec"; done
 if [ "${#specs[@]}" -eq 0 ]; then echo "no spec changed and no record was added"; fi
 
 for wanted in 8 10 5 6 7; do
     for code in "${codes[@]}"; do
-        if [ "$code" -eq "$wanted" ]; then exit "$wanted"; fi
+        if [ "$code" -eq "$wanted" ]; then leave "$wanted"; fi
     done
 done
 for code in "${codes[@]}"; do
-    if [ "$code" -ne 0 ]; then exit "$code"; fi
+    if [ "$code" -ne 0 ]; then leave "$code"; fi
 done
+leave 0
