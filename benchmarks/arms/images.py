@@ -33,7 +33,7 @@ from runner.engines.packed import Packed  # noqa: E402
 from runner.engines.protocol import TuneRequest  # noqa: E402
 from runner.engines.rows import Prompt, Row  # noqa: E402
 from runner.engines.step import Step  # noqa: E402
-from runner.engines.tower_qwen3_vl import Tower  # noqa: E402
+from runner.engines.tower_numpy import tower_for  # noqa: E402
 from runner.engines.vision import FeatureStore  # noqa: E402
 from runner.engines.walk_qwen3_vl import QwenWalk  # noqa: E402
 from runner.spec.model import LoraSpec, TrainSpec  # noqa: E402
@@ -143,7 +143,7 @@ def ours(model, start, data, dropout, epochs):
         first = int(np.argmax(item["completion_mask"]))
         tokens = tuple(int(t) for t in item["input_ids"])
         rows.append(Row(str(i), "", Prompt(tokens[:first], (str(i),), ((1, SIDE, SIDE),)), tokens, first))
-    tower, store = Tower(model.vision_tower), FeatureStore()
+    tower, store = tower_for(model.vision_tower), FeatureStore()
 
     def look(prompt, _):
         item = data[int(prompt.images[0])]

@@ -25,14 +25,14 @@ from runner.engines.plain import PlainImages
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import Counter, ImageReading
 from runner.engines.rows import Prompt, Row
-from runner.engines.tower_qwen3_vl import Tower
+from runner.engines.tower_numpy import tower_for
 from runner.engines.vision import FOLDER, FeatureStore
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
 from runner.machine.environment import environment_class
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 
-VERSION = 2  # of how features are computed
+VERSION = 3  # of how features are computed
 
 
 class ImageEngine(MlxEngine):
@@ -50,7 +50,7 @@ class ImageEngine(MlxEngine):
         self.refusal = can_walk(self.model, self.config)
         self.reader: PlainReader | QwenReader = self.plain_reader()
         if not self.refusal:
-            tower = Tower(self.model.vision_tower)
+            tower = tower_for(self.model.vision_tower)
             self.reader = QwenReader(tower, self.processor, self.config, lambda: self.features)
         self.reading = ImageReading(lambda: self.reader, self.tokenizer, self.end_tokens)
 

@@ -17,7 +17,7 @@ from runner.engines.vision import Features, Grid
 
 
 @dataclass(frozen=True)
-class _Places:
+class Places:
     """Position embedding [patches, width], and rotations [patches, 1, head size / 2]."""
 
     embedding: mx.array
@@ -30,7 +30,7 @@ class Tower:
 
     def __init__(self, tower: nn.Module) -> None:
         self._tower = tower
-        self._places: dict[Grid, _Places] = {}
+        self._places: dict[Grid, Places] = {}
         projection = tower.patch_embed.proj
         weight = projection.weight  # [width, frames, height, width of a patch, channels]
         self._weight = weight.transpose(0, 4, 1, 2, 3).reshape(weight.shape[0], -1).T
@@ -43,8 +43,8 @@ class Tower:
         hidden = patches.astype(self._weight.dtype) @ self._weight + self._bias + places.embedding
         levels: dict[int, mx.array] = {}
         for i, block in enumerate(tower.blocks):
-            hidden = hidden + _attention(block.attn, block.norm1(hidden), places)
-            hidden = hidden + _mlp(block.mlp, block.norm2(hidden))
+            hidden = hidden + self._attention(block.attn, block.norm1(hidden), places)
+            hidden = hidden + self._mlp(block.mlp, block.norm2(hidden))
             if i in tower.deepstack_visual_indexes:
                 number = tower.deepstack_visual_indexes.index(i)
                 levels[number] = tower.deepstack_merger_list[number](hidden)
@@ -53,12 +53,25 @@ class Tower:
         mx.eval(merged, deepstack)
         return Features(grid, merged, deepstack)
 
-    def _at(self, grid: Grid) -> _Places:
+    def _attention(self, attention: nn.Module, x: mx.array, places: Places) -> mx.array:
+        q, k, v = (part.transpose(1, 0, 2)[None] for part in mix(attention, x, places))
+        if on_cpu():
+            out = weighted((q * attention.scale) @ k.swapaxes(-1, -2), v)
+        else:
+            out = mx.fast.scaled_dot_product_attention(q, k, v, scale=attention.scale)
+        return attention.proj(out[0].transpose(1, 0, 2).reshape(x.shape[0], -1))
+
+    def _mlp(self, mlp: nn.Module, x: mx.array) -> mx.array:
+        if not is_slow(x.dtype) or not is_tanh_gelu(mlp.act_fn):
+            return mlp(x)
+        return mlp.linear_fc2(gelu_tanh(mlp.linear_fc1(x)))
+
+    def _at(self, grid: Grid) -> Places:
         if grid not in self._places:
             one = mx.array([grid])
             angles = self._tower.rot_pos_emb(one)
             dtype = self._weight.dtype
-            places = _Places(
+            places = Places(
                 self._tower.fast_pos_embed_interpolate(one).astype(dtype),
                 mx.cos(angles)[:, None].astype(dtype),
                 mx.sin(angles)[:, None].astype(dtype),
@@ -73,26 +86,18 @@ def can_walk_tower(tower: nn.Module) -> bool:
     return isinstance(tower.patch_embed.proj, nn.Conv3d)
 
 
-def _mlp(mlp: nn.Module, x: mx.array) -> mx.array:
-    if not is_slow(x.dtype) or getattr(mlp.act_fn, "_approx", "") not in ("tanh", "precise"):
-        return mlp(x)
-    return mlp.linear_fc2(gelu_tanh(mlp.linear_fc1(x)))
+def is_tanh_gelu(activation: nn.Module) -> bool:
+    """Whether an activation is GELU's tanh form."""
+    return getattr(activation, "_approx", "") in ("tanh", "precise")
 
 
-def _attention(attention: nn.Module, x: mx.array, places: _Places) -> mx.array:
-    heads = attention.num_heads
-    mixed = attention.qkv(x).reshape(x.shape[0], 3, heads, -1)
-    q, k, v = mixed[:, 0], mixed[:, 1], mixed[:, 2]
-    q, k = (_turned(part, places) for part in (q, k))
-    q, k, v = (part.transpose(1, 0, 2)[None] for part in (q, k, v))
-    if on_cpu():
-        out = weighted((q * attention.scale) @ k.swapaxes(-1, -2), v)
-    else:
-        out = mx.fast.scaled_dot_product_attention(q, k, v, scale=attention.scale)
-    return attention.proj(out[0].transpose(1, 0, 2).reshape(x.shape[0], -1))
+def mix(attention: nn.Module, x: mx.array, places: Places) -> tuple[mx.array, mx.array, mx.array]:
+    """Queries, keys and values of an attention [patches, heads, head size], positions turned in."""
+    mixed = attention.qkv(x).reshape(x.shape[0], 3, attention.num_heads, -1)
+    return _turned(mixed[:, 0], places), _turned(mixed[:, 1], places), mixed[:, 2]
 
 
-def _turned(x: mx.array, places: _Places) -> mx.array:
+def _turned(x: mx.array, places: Places) -> mx.array:
     first, second = mx.split(x, 2, axis=-1)
     cosine, sine = places.cosine, places.sine
     return mx.concatenate([first * cosine - second * sine, second * cosine + first * sine], axis=-1)

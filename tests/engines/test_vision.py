@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from runner.engines.table import open_engine
+from runner.engines.tower_numpy import NumpyTower, gelu_tanh, softmax_weighted
+from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import FOLDER, Features, FeatureStore
 
 
@@ -25,6 +27,20 @@ def test_the_tower_walk_equals_the_packages_own_tower(qwen, image_samples, data_
         for one, other in zip((ours.merged, *ours.deepstack), (merged, *levels), strict=True):
             assert np.abs(np.array(one) - np.array(other)).max() < 1e-5 * np.abs(np.array(other)).max()
         assert len(ours.deepstack) == 2
+
+
+def test_exponentials_by_numpy_give_the_features_of_mlxs(qwen):
+    pixels = mx.random.normal((320, 3 * 2 * 8 * 8), key=mx.random.key(3)) * 3.0  # more than one piece of queries
+    one, other = (kind(qwen.model.vision_tower).features(pixels, (1, 20, 16)) for kind in (NumpyTower, Tower))
+    for a, b in zip((one.merged, *one.deepstack), (other.merged, *other.deepstack), strict=True):
+        assert np.abs(np.array(b)).max() > 0
+        assert np.abs(np.array(a) - np.array(b)).max() < 1e-5 * np.abs(np.array(b)).max()
+
+
+def test_numpys_exponentials_bear_any_number():
+    assert gelu_tanh(np.float32([[-1e4, -20.0, 0.0, 20.0, 1e4]])).tolist() == [[0.0, 0.0, 0.0, 20.0, 1e4]]
+    far = np.float32([[[300.0, 0.0], [0.0, -300.0]]])
+    assert softmax_weighted(far, far, np.float32([[[1.0], [2.0]]]))[:, 0, 0].tolist() == [1.0, 2.0]
 
 
 def test_an_image_goes_through_the_tower_once_for_epochs_validation_and_answers(
