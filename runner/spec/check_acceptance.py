@@ -44,12 +44,17 @@ def _index(draft: Draft, place: Key, name: str, position: int) -> int:
     return position if position in matches or not matches else matches[0]
 
 
+def _listed(draft: Draft, kind: str) -> list[Any]:
+    """What the document writes under `acceptance.targets` or `.limits`, whatever it is; nothing where it is no list."""
+    acceptance = draft.tree.data.get("acceptance")
+    listed = acceptance.get(kind) if isinstance(acceptance, dict) else None
+    return listed if isinstance(listed, list) else []
+
+
 def _ids(draft: Draft) -> None:
     seen: set[str] = set()
-    acceptance = draft.tree.data.get("acceptance")
     for kind in ("targets", "limits"):
-        listed: Any = acceptance.get(kind) if isinstance(acceptance, dict) else None
-        for i, item in enumerate(listed if isinstance(listed, list) else []):
+        for i, item in enumerate(_listed(draft, kind)):
             if not isinstance(item, dict):
                 continue
             name = item.get("id") or (item.get("metric") if kind == "limits" else None)
@@ -202,7 +207,7 @@ def _scorecard(draft: Draft) -> None:
 def _check_ids(draft: Draft) -> list[str]:
     acceptance = draft.tree.data.get("acceptance")
     section = acceptance if isinstance(acceptance, dict) else {}
-    listed = [i for kind in ("targets", "limits") for i in (section.get(kind) or []) if isinstance(i, dict)]
+    listed = [i for kind in ("targets", "limits") for i in _listed(draft, kind) if isinstance(i, dict)]
     names = [str(item.get("id") or item.get("metric")) for item in listed]
     measured = [
         f"guard.{e.id}.{m.id}"
@@ -223,8 +228,16 @@ def _check_ids(draft: Draft) -> list[str]:
     return [*names, *groups, *(measured if draft.spec.acceptance.guards else [])]
 
 
+def _unsure(draft: Draft) -> bool:
+    """Whether the checks are not known, because what lists them is misspelt or cannot be read."""
+    acceptance = draft.tree.data.get("acceptance", {})
+    unread = [acceptance.get(kind, []) for kind in ("targets", "limits")] if isinstance(acceptance, dict) else [None]
+    misspelt = {("acceptance",), _TARGETS, _LIMITS} & draft.misspelt
+    return bool(misspelt) or not all(isinstance(listed, list) for listed in unread)
+
+
 def _pillar(draft: Draft, pillar: PillarSpec, place: Key, checks: list[str]) -> None:
-    for i, name in enumerate(pillar.requires):
+    for i, name in enumerate(() if _unsure(draft) else pillar.requires):
         if name not in checks:
             help = did_you_mean(name, checks, what="checks")
             draft.error((*place, "requires", i), "E201", f"there is no check `{name[:80]}`", help=help)

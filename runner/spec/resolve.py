@@ -319,7 +319,8 @@ def complete(item: Any, keys: Section) -> bool:
                 return False
             continue
         inner, value = rules.get("schema"), item[key]
-        if rules["type"] == "dict" and isinstance(inner, dict) and not complete(value, inner):
+        is_section = rules["type"] == "dict" or (isinstance(value, dict) and "dict" in rules["type"])
+        if is_section and isinstance(inner, dict) and not complete(value, inner):
             return False
         if rules["type"] == "list" and not all(_complete_entry(each, inner) for each in value):
             return False
