@@ -150,13 +150,27 @@ def capture(function: Callable[..., Sequence[mx.array]], arguments: Sequence[mx.
     constants = tuple(name for name, _ in parts["constants"]["constants"])
     for name, array in parts["constants"]["constants"]:
         values.setdefault(name, Value(tuple(array.shape), array.itemsize))
-    whole = Graph(tuple(_with_checkpoints(nodes)), inputs, constants, outputs, values)
+    kept = _without_marks(nodes, frozenset(inputs))
+    whole = Graph(tuple(_with_checkpoints(kept)), inputs, constants, outputs, values)
     return _apart(_needed(whole))
 
 
 @cache
 def _itemsize(dtype: mx.Dtype) -> int:
     return _SIZES[str(dtype).rsplit(".", 1)[-1]]
+
+
+def _without_marks(nodes: Sequence[Node], inputs: frozenset[str]) -> list[Node]:
+    """The nodes without those that wait for an input of the graph: marks that kept equal nodes apart."""
+    stands_for: dict[str, str] = {}
+    kept = []
+    for node in nodes:  # a node comes after what it reads
+        reads = tuple(stands_for.get(name, name) for name in node.inputs)
+        if node.name == "Depends" and len(reads) == 2 and reads[1] in inputs:
+            stands_for[node.outputs[0]] = reads[0]
+        else:
+            kept.append(Node(node.name, reads, node.outputs, node.arguments))
+    return kept
 
 
 def _with_checkpoints(nodes: Sequence[Node]) -> Iterator[Node]:
