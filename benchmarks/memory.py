@@ -106,8 +106,8 @@ def predicted(case: Case) -> int:
         asked["candidates"] = [[case.micro, case.checkpoint]]
         phases = memory_trace.answer(request | {"tunes": {"a": asked}})["tunes"]["a"][0]["phases"]
     else:
-        asked = {"batch": case.batch, "tokens": case.tokens, "max_tokens": case.max_tokens, "grids": grids_of(case)}
-        phases = memory_trace.answer(request | {"generations": {"a": asked}})["generations"]["a"]
+        asked = {"batches": [case.batch], "tokens": case.tokens, "max_tokens": case.max_tokens, "grids": grids_of(case)}
+        phases = memory_trace.answer(request | {"generations": {"a": asked}})["generations"]["a"][0]["phases"]
     return max(phase["peak_bytes"] for name, phase in phases.items() if name != "images")
 
 

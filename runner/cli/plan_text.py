@@ -79,6 +79,7 @@ def _details(planned: PlannedStep) -> list[str]:
         lines += [f"memory: {note}" for note in planned.step.notes[-1:]]  # what was refused before: --explain
         lines += _paths(planned.step.paths)
     elif planned.action != "cached":  # of other steps only what is not as usual
+        lines += [f"memory: {note}" for note in planned.step.notes[1:]]
         lines += _paths([(name, said) for name, said in planned.step.paths if said != "on"])
     return lines
 

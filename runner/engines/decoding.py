@@ -18,10 +18,8 @@ from runner.engines.protocol import ShouldStop
 from runner.engines.randomness import generator
 from runner.engines.rows import Prompt
 from runner.errors import InterruptedRunError
+from runner.memory.fit_answers import MAX_BATCH, MAX_BATCH_TOKENS
 from runner.samples.sample import Completion
-
-MAX_BATCH = 64
-MAX_BATCH_TOKENS = 16384  # prompt and answer tokens of one batch: 2.4 GB of keys and values in an 8B model
 
 
 class Decoder(Protocol):

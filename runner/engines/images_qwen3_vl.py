@@ -12,13 +12,13 @@ from mlx import nn
 
 from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
-from runner.engines.decoding import MAX_BATCH
 from runner.engines.rows import Prompt
 from runner.engines.showing import Pixels, unpatched
 from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import Features, FeatureStore, Grid
 from runner.engines.walk_qwen3_vl import positions
 from runner.errors import Diagnostic, InvalidError
+from runner.memory.fit_answers import MAX_BATCH
 from runner.samples.sample import ImageRef
 
 

@@ -2,12 +2,14 @@
 
 Request: {"config": {…config.json…}, "dtype": "auto", "tunes": {name: {"lora": {…}, "train": {…}, "rows": [{"tokens": n,
 "labels": n, "grids": [[1, 28, 28], …]}, …], "valid": [rows], "candidates": [[micro_batch, grad_checkpoint], …],
-"fits_bytes": n, "images": n, "whole": bool}}, "generations": {name: {"batch": n, "tokens": n, "max_tokens": n, "grids":
-[…]}}}. `images` are all of the data set (absent: those of the rows); `whole` says that the rows stand for many more.
+"fits_bytes": n, "images": n, "whole": bool}}, "generations": {name: {"batches": [n, …], "tokens": n, "max_tokens": n,
+"grids": […], "images": n, "lora": {…}, "fits_bytes": n}}}. `images` are all of the data set (absent: those of the
+rows); `whole` says that the rows stand for many more; `lora` is that of the adapter with which answers are made.
 
-Candidates are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load": {…}, "tunes":
-{name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]}, "generations":
-{name: phases}}, or {"error": "…"} where the packages can't build the architecture.
+Candidates and batches are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load":
+{…}, "tunes": {name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]},
+"generations": {name: [{"batch", "phases"}]}}, or {"error": "…"} where the packages can't build the architecture. A
+generation whose cache is of a kind that isn't known here has no entry.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from runner.engines.fast_paths import FROZEN_LIMIT_BYTES  # noqa: E402
 from runner.engines.images import ImageEngine  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402
 from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
+from runner.engines.memory_apart import keep_apart  # noqa: E402
 from runner.engines.memory_graph import nothing_evaluated  # noqa: E402
 from runner.engines.memory_model import engine_from, made_up_row  # noqa: E402
 from runner.engines.memory_phases import Tuning, parameter_bytes  # noqa: E402
@@ -49,7 +52,8 @@ def answer(request: Answer) -> Answer:
             engine = engine_from(request["config"], dtype=request.get("dtype", "auto"))
             found: Answer = {"load": _phase(0, loading(request["config"], dtype=request.get("dtype", "auto")))}
             found["tunes"] = {name: tunes(engine, asked) for name, asked in request.get("tunes", {}).items()}
-            found["generations"] = {name: generation(engine, g) for name, g in request.get("generations", {}).items()}
+            asked = request.get("generations", {}).items()
+            found["generations"] = {name: made for name, g in asked if (made := generations(engine, g))}
         except LorarunError as error:
             return {"error": str(error)}
     return found
@@ -76,6 +80,7 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
     nowhere = Path()
     request = TuneRequest((), (), lora, train, 0, "", nowhere, nowhere, micro_batch, grad_checkpoint)
     attached = engine.attach(lora, seed=0, stream="")
+    keep_apart(engine.model, attached)
     try:
         tuning = Tuning(engine, request, attached, (*rows, *valid))
         kept = _features_bytes(engine, (*rows, *valid), asked.get("images"))
@@ -97,12 +102,32 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
         detach(engine.model, attached)
 
 
-def generation(engine: MlxEngine, asked: Answer) -> Answer:
-    """The phases of one batch of answers, the adapter left out (it is small, and LoRA adds no large result)."""
+def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
+    """Batches in order, up to the first that fits; none where the model keeps its context in another way."""
+    found = []
+    lora = asked.get("lora")
+    attached = engine.attach(_spec(LoraSpec, lora), seed=0, stream="") if lora else None
+    if attached:
+        keep_apart(engine.model, attached)
+    try:
+        for batch in asked["batches"]:
+            phases = generation(engine, asked, int(batch))
+            found.append({"batch": batch, "phases": phases})
+            if max(p["peak_bytes"] for p in phases.values()) <= asked.get("fits_bytes", -1):
+                break
+    except (AttributeError, NotImplementedError):  # a cache without keys and values to be traced
+        return []
+    finally:
+        if attached:
+            detach(engine.model, attached)
+    return found
+
+
+def generation(engine: MlxEngine, asked: Answer, batch: int) -> Answer:
+    """The phases of one batch of answers to equally long prompts."""
     row = _rows(engine, "prompt", [{"tokens": asked["tokens"], "labels": 0, "grids": asked.get("grids", [])}])[0]
-    prompts = [row.prompt] * int(asked["batch"])
     request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
-    answering = Answering(engine, request, prompts, int(asked["max_tokens"]))
+    answering = Answering(engine, request, [row.prompt] * batch, int(asked["max_tokens"]))
     base = parameter_bytes(engine) + _features_bytes(engine, [row], asked.get("images"))
     reading, writing = answering.reading(), answering.writing()
     phases = {"prompt": _phase(base, reading)}

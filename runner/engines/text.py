@@ -11,7 +11,7 @@ from mlx import nn
 
 from runner.engines import mlx_lm_api as api
 from runner.engines.backend import prepare
-from runner.engines.decoding import MAX_BATCH, Decoder
+from runner.engines.decoding import Decoder
 from runner.engines.engine import ChosenPath, MlxEngine, turned_off
 from runner.engines.lora import Attached
 from runner.engines.plain import PlainText
@@ -19,6 +19,7 @@ from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import TextReading
 from runner.engines.rows import MIN_PREFIX, Prompt, Row, common_prefix
 from runner.engines.walk_llama import LlamaWalk, can_walk
+from runner.memory.fit_answers import MAX_BATCH
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 

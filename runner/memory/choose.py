@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.errors import ResourceError
-from runner.memory.forecast import Candidate
+from runner.memory.forecast import AnswerShape, Batch, Candidate
 from runner.memory.lines import lines_under
 from runner.spec.model import TrainSpec
 
@@ -119,13 +119,35 @@ def refusal(
     """The error for a tuning of which no candidate fits: what was predicted, and which edit would fit (exit 10)."""
     least = min(candidates, key=lambda c: c.peak.peak_bytes)
     need = f"{gigabytes(least.peak.peak_bytes)} ({_named(least)}, {least.peak.phase})"
+    last = "tune fewer layers (`lora.num_layers`), or raise `limits.memory`"
+    return _refused(step, need, budget, remedies, last, weights_bytes=weights_bytes)
+
+
+def refusal_of_answers(
+    step: str, shape: AnswerShape, least: Batch, budget: Budget, remedies: Sequence[Remedy], *, weights_bytes: int
+) -> ResourceError:
+    """The error for answers that fit in no way: what was predicted, and which edit would fit (exit 10)."""
+    need = f"{gigabytes(least.peak.peak_bytes)} ({answers_named(least.batch, shape)}, {least.peak.phase})"
+    last = "take a smaller or more quantized model, or raise `limits.memory`"
+    return _refused(step, need, budget, remedies, last, weights_bytes=weights_bytes)
+
+
+def answers_named(batch: int, shape: AnswerShape) -> str:
+    """So many answers at one time, in words."""
+    prompts = "1 prompt" if batch == 1 else f"{batch} prompts"
+    return f"{prompts} of {shape.tokens:,} tokens with {shape.max_tokens:,} more"
+
+
+def _refused(
+    step: str, need: str, budget: Budget, remedies: Sequence[Remedy], last: str, *, weights_bytes: int
+) -> ResourceError:
     room = f"the {gigabytes(budget.fits_bytes)} that fit under {budget.reason}"
     message = f"{step}: predicted peak {need} is over {room}, {gigabytes(budget.reserve_bytes)} aside"
     if weights_bytes > budget.fits_bytes:
         text = f"the model's weights alone are {gigabytes(weights_bytes)}; take a smaller or more quantized model"
         return ResourceError(message, help=f"{text}, or raise `limits.memory`")
     if not remedies:
-        return ResourceError(message, help="tune fewer layers (`lora.num_layers`), or raise `limits.memory`")
+        return ResourceError(message, help=last)
     first = remedies[0]
     edit = f"`{first.key}: {first.value}` would need {gigabytes(first.peak_bytes)}"
     return ResourceError(message, help=edit)

@@ -46,12 +46,14 @@ class TuneShape:
 
 @dataclass(frozen=True)
 class AnswerShape:
-    """The largest batch of answers that will be generated at one time."""
+    """Answers to equally long prompts as far as memory is concerned."""
 
-    batch: int
+    batches: tuple[int, ...]  # answers at one time, the best first
     tokens: int  # of the longest prompt
     max_tokens: int
     grids: tuple[tuple[int, int, int], ...] = ()
+    images: int | None = None  # of the whole data set, whose features are kept; None is those of one prompt
+    lora: LoraSpec | None = None  # of the adapter that answers
 
 
 @dataclass(frozen=True)
@@ -69,12 +71,25 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Batch:
+    """So many answers at one time, with their forecasts by phase."""
+
+    batch: int
+    forecasts: tuple[Forecast, ...]
+
+    @property
+    def peak(self) -> Forecast:
+        """The phase that needs the most."""
+        return max(self.forecasts, key=lambda f: f.peak_bytes)
+
+
+@dataclass(frozen=True)
 class Forecasts:
-    """What the child answered."""
+    """What the trace answered. Generations of a model whose cache it can't follow are left out."""
 
     load: Forecast
     tunes: dict[str, tuple[Candidate, ...]]
-    generations: dict[str, tuple[Forecast, ...]]
+    generations: dict[str, tuple[Batch, ...]]
 
 
 def longest(max_seq_length: int, *, count: int, labels: int | None = None) -> tuple[RowShape, ...]:
@@ -94,16 +109,38 @@ def forecast(
 ) -> Forecasts:
     """Forecasts of one model's steps from its config.json alone; nothing is loaded.
 
-    Candidates of a tuning are tried in order until one stays under `fits_bytes`. `environment` are variables for the
+    Candidates and batches are tried in order until one stays under `fits_bytes`. `environment` are variables for the
     child (see machine.blas.child_environment).
 
     Raises:
         InvalidError: the packages can't build this architecture, or it has no forecast.
         StepError: the child failed.
     """
-    asked = {name: _asked(shape, fits_bytes) for name, shape in tunes.items()}
-    request = {"config": dict(config), "dtype": dtype, "tunes": asked, "generations": plain(dict(generations))}
-    answer = ask(request, environment=environment)
+    return read_answer(
+        ask(request_of(config, dtype, tunes, generations, fits_bytes), environment=environment), tunes, generations
+    )
+
+
+def request_of(
+    config: Mapping[str, Any],
+    dtype: str,
+    tunes: Mapping[str, TuneShape],
+    generations: Mapping[str, AnswerShape],
+    fits_bytes: int | None = None,
+) -> dict[str, Any]:
+    """What the trace is asked, as plain data."""
+    return {
+        "config": dict(config),
+        "dtype": dtype,
+        "tunes": {name: _asked(shape, fits_bytes) for name, shape in tunes.items()},
+        "generations": {name: _asked(shape, fits_bytes) for name, shape in generations.items()},
+    }
+
+
+def read_answer(
+    answer: Mapping[str, Any], tunes: Mapping[str, TuneShape], generations: Mapping[str, AnswerShape]
+) -> Forecasts:
+    """What the trace answered, as values."""
     return Forecasts(
         load=_forecast("load", answer["load"], "the whole model"),
         tunes={
@@ -111,13 +148,13 @@ def forecast(
             for name, candidates in answer["tunes"].items()
         },
         generations={
-            name: tuple(_forecast(p, v, _batch(generations[name])) for p, v in phases.items())
-            for name, phases in answer["generations"].items()
+            name: tuple(_batch(found, generations[name]) for found in batches)
+            for name, batches in answer["generations"].items()
         },
     )
 
 
-def _asked(shape: TuneShape, fits_bytes: int | None) -> dict[str, Any]:
+def _asked(shape: TuneShape | AnswerShape, fits_bytes: int | None) -> dict[str, Any]:
     values: dict[str, Any] = plain(shape)
     return values if fits_bytes is None else values | {"fits_bytes": fits_bytes}
 
@@ -154,8 +191,9 @@ def _candidate(found: Mapping[str, Any], shape: TuneShape) -> Candidate:
     return Candidate(micro, recompute, tuple(_forecast(p, v, basis) for p, v in found["phases"].items()))
 
 
-def _batch(shape: AnswerShape) -> str:
-    return f"{shape.batch} prompts of {shape.tokens} tokens, {shape.max_tokens} more"
+def _batch(found: Mapping[str, Any], shape: AnswerShape) -> Batch:
+    basis = f"{found['batch']} prompts of {shape.tokens} tokens, {shape.max_tokens} more"
+    return Batch(int(found["batch"]), tuple(_forecast(p, v, basis) for p, v in found["phases"].items()))
 
 
 def _forecast(phase: str, found: Mapping[str, Any], basis: str) -> Forecast:

@@ -11,6 +11,7 @@ from runner.canonical import plain
 from runner.metrics.table import METRICS
 from runner.plan.answers import Answers
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
+from runner.plan.asked import Asked, Weighed, weighed
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
 from runner.plan.overlap import overlap_steps
@@ -38,11 +39,12 @@ def build_steps(
     choices: Mapping[str, Choice] | None = None,
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     pins: Pins | None = None,
+    answers: Mapping[Asked, Weighed] | None = None,
 ) -> tuple[Step, ...]:
     """All steps of a campaign in the order they run: parents first, steps of one model together.
 
-    `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun, `configs` the models'
-    config.json by id, `pins` the fast paths that the lock settles.
+    `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun, `answers` how many answers
+    are made at a time, `configs` the models' config.json by id, `pins` the fast paths that the lock settles.
     """
     builder = _Builder(spec, choices or {}, configs or {}, pins or Pins())
     for tune in spec.tunes:
@@ -52,7 +54,7 @@ def build_steps(
         for arm in arms_of(spec, evaluation):
             builder.score(evaluation, arm, stages)
         builder.baselines(evaluation, stages)
-    steps = (*builder.steps.values(), *overlap_steps(spec))
+    steps = (*weighed(tuple(builder.steps.values()), answers or {}), *overlap_steps(spec))
     return ordered(with_rehearsals(steps, models=spec.models) if spec.rehearsal.enabled else steps)
 
 

@@ -10,6 +10,7 @@ from runner.errors import ChangedError, ExitCode, IntegrityError, LorarunError
 from runner.memory.adapt import MOST_TIMES
 from runner.models.facts import facts_of
 from runner.models.lock import Lock, lock_path, read_lock
+from runner.plan.asked import asked_by
 from runner.plan.build import build_steps
 from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
@@ -19,7 +20,7 @@ from runner.plan.resolve import make_plan
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.bringing import bring, unplannable, wanted_by
-from runner.run.choosing import choices_for, pins_of
+from runner.run.choosing import choose_all, pins_of
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock, pin_paths
@@ -81,10 +82,11 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
 
 
 def _steps(spec: Spec, root: Path) -> tuple[Step, ...]:
-    choices = choices_for(spec, root)
     configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
     pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
-    return build_steps(spec, choices=choices, configs=configs, pins=pins)
+    asked = asked_by(build_steps(spec, configs=configs, pins=pins)) if spec.limits.memory_bytes else {}
+    chosen = choose_all(spec, root, asked)
+    return build_steps(spec, choices=chosen.tunes, answers=chosen.answers, configs=configs, pins=pins)
 
 
 def _targeted(steps: tuple[Step, ...], options: Options) -> tuple[Step, ...]:

@@ -7,9 +7,10 @@ of all that it was made of. That file is a cache: removing it costs time only.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runner import files
 from runner.canonical import digest_value, plain
@@ -17,58 +18,84 @@ from runner.errors import InvalidError, LorarunError, StepError
 from runner.machine.blas import child_environment, find
 from runner.machine.environment import ABSENT, environment_class
 from runner.machine.memory import gpu_working_set_bytes, total_bytes
-from runner.memory.fit import fit_tune
+from runner.memory.fit import fit, tune_shape
 from runner.memory.forecast import RowShape
 from runner.memory.grids import largest_grid
 from runner.models.facts import ModelFacts, facts_of
 from runner.models.lock import Lock, lock_path, read_lock
+from runner.plan.asked import Asked, AskedBy, Weighed
 from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
+from runner.run.choosing_answers import Grid, Question, chosen_of, question_of
+from runner.samples.dataset import DatasetSpec
 from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
 
 CACHE = "artifacts/.forecasts.json"
 VERSION = 2  # of the way forecasts are made
 
+T = TypeVar("T", Choice, Weighed)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen for each tune and each variant of a sweep, and for answers, with the reasons."""
+
+    tunes: dict[str, Choice]
+    answers: dict[Asked, Weighed]
+
 
 def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
-    """What was chosen for each tune and each variant of a sweep, with its reasons.
+    """`choose_all` for the tunes alone."""
+    return choose_all(spec, root, {}).tunes
+
+
+def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chosen:
+    """Micro-batch and checkpointing of tunes, and how many answers are made at a time.
 
     Where memory cannot be forecast (no MLX here, or an architecture without a forecast) the whole batch is taken and
-    the reason says so; the guard holds the line all the same.
+    the reason says so; the guard holds the line all the same. All that a model does is traced in one child, and models
+    side by side.
 
     Raises:
-        ResourceError: a tuning fits in no way; it names what was predicted and which edit would fit.
+        ResourceError: a step fits in no way; it names what was predicted and which edit would fit.
     """
     environment = environment_class()
     known = known_forecasts(root)
+    before = dict(known)
     locked = read_lock(root / lock_path(spec.path)) or Lock()
-    found: dict[str, Choice] = {}
-    learnt = False
+    tunes: dict[str, _Asked] = {}
     for tune in (_as_locked(t, locked) for t in _tunes(spec)):
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
-        asked = _ask(spec, tune, root, locked)
-        key = asked.key(environment)
-        cached = known.get(key)
-        if isinstance(cached, dict):
-            choice = Choice(**{**cached, "reasons": tuple(cached["reasons"])})
-        elif environment["mlx"] == ABSENT:
-            choice = _unforecast(tune, "MLX is not installed here")
-        else:
-            choice = _forecast(tune, asked)
-            known[key] = plain(choice)
-            learnt = True
-        found[tune.id] = choice
-    if learnt:
+        tunes[tune.id] = _ask(spec, tune, root, locked)
+    questions = {q: made for q, by in answers.items() if (made := _question(q, by, spec, root, known))}
+    all_of: list[_Asked | Question] = [*tunes.values(), *questions.values()]
+    keys = {id(a): a.key(environment, VERSION) for a in all_of}
+    unknown = {key: a for a in all_of if not isinstance(known.get(key := keys[id(a)]), dict)}
+    if unknown and environment["mlx"] != ABSENT:
+        with ThreadPoolExecutor(len(spec.models)) as side_by_side:
+            parts = ({k: a for k, a in unknown.items() if a.model == name} for name in spec.models)
+            for fitted in [side_by_side.submit(_fit, part) for part in parts if part]:
+                known |= fitted.result()
+    if known != before:
         files.write_json(root / CACHE, known)
-    return found
+    absent = "MLX is not installed here"
+    return Chosen(
+        {n: _restored(Choice, known.get(keys[id(a)])) or _unforecast(a.tune, absent) for n, a in tunes.items()},
+        {q: found for q, a in questions.items() if (found := _restored(Weighed, known.get(keys[id(a)])))},
+    )
+
+
+def _restored(kind: type[T], value: Any) -> T | None:
+    """A choice as the cache has it."""
+    return kind(**{**value, "reasons": tuple(value["reasons"])}) if isinstance(value, dict) else None
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """All that a forecast is made of."""
+    """All that a tuning's forecast is made of."""
 
     facts: ModelFacts
     dtype: str
@@ -78,9 +105,14 @@ class _Asked:
     machine_bytes: int
     images: int | None  # of the data set
 
-    def key(self, environment: Mapping[str, str]) -> str:
+    @property
+    def model(self) -> str:
+        """Its id in the spec."""
+        return self.tune.model
+
+    def key(self, environment: Mapping[str, str], version: int) -> str:
         """Of this forecast in the cache."""
-        return digest_value([VERSION, self.as_json(), dict(environment)])
+        return digest_value([version, self.as_json(), dict(environment)])
 
     def as_json(self) -> Any:
         """The same as plain data. The tune's name and data set do not matter to memory."""
@@ -100,7 +132,7 @@ class _Asked:
 
 def key_of(spec: Spec, tune: TuneSpec, root: Path, locked: Lock, environment: Mapping[str, str]) -> str:
     """The name under which the cache holds a tune's forecast."""
-    return _ask(spec, tune, root, locked).key(environment)
+    return _ask(spec, tune, root, locked).key(environment, VERSION)
 
 
 def pins_of(locked: Lock) -> Pins:
@@ -130,16 +162,37 @@ def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
     model = spec.models[tune.model]
     facts = facts_of(model, root)
-    dataset = spec.datasets[tune.dataset]
-    seen = images_of(dataset, root) if facts.is_vision and dataset.image else []
-    grid = largest_grid(_sizes(root, seen), facts.preprocessor)
+    grid, images = _largest(spec.datasets[tune.dataset], facts, root)
     paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).tunes.get(tune.id))
     tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())
     rows = (row,) * tune.train.batch_size
-    limit, images = spec.limits.memory_bytes, len(seen) if grid else None
-    return _Asked(facts, model.dtype, tune, rows, limit, _machine_bytes(), images)
+    return _Asked(facts, model.dtype, tune, rows, spec.limits.memory_bytes, _machine_bytes(), images)
+
+
+def _question(asked: Asked, by: AskedBy, spec: Spec, root: Path, known: dict[str, Any]) -> Question | None:
+    facts, dataset = facts_of(spec.models[asked.model], root), spec.datasets[asked.dataset]
+    grid, images = _largest(dataset, facts, root) if asked.images else (None, None)
+    return question_of(
+        asked,
+        by,
+        dataset,
+        facts,
+        root,
+        grid=grid,
+        images=images,
+        limit_bytes=spec.limits.memory_bytes,
+        machine_bytes=_machine_bytes(),
+        known=known,
+    )
+
+
+def _largest(dataset: DatasetSpec, facts: ModelFacts, root: Path) -> tuple[Grid | None, int | None]:
+    """The largest image of a data set as the model cuts it, and how many images there are; None without any."""
+    seen = images_of(dataset, root) if facts.is_vision and dataset.image else []
+    grid = largest_grid(_sizes(root, seen), facts.preprocessor)
+    return grid, len(seen) if grid else None
 
 
 def _machine_bytes() -> int:
@@ -160,25 +213,33 @@ def _sizes(root: Path, paths: list[Path]) -> Iterator[tuple[int, int]]:
             continue
 
 
-def _forecast(tune: TuneSpec, asked: _Asked) -> Choice:
-    environment = {**child_environment(find()), "PYTHONPATH": import_path()}
+def _fit(asked: Mapping[str, _Asked | Question]) -> dict[str, Any]:
+    """The choices of one model as plain data, by their keys in the cache."""
+    first = next(iter(asked.values()))
+    tunes = {key: a for key, a in asked.items() if isinstance(a, _Asked)}
+    answers = {key: a for key, a in asked.items() if isinstance(a, Question)}
     try:
-        made = fit_tune(
-            f"tune/{tune.id}",
-            asked.facts.config,
-            dtype=asked.dtype,
-            lora=tune.lora,
-            train=tune.train,
-            rows=asked.rows,
-            limit_bytes=asked.limit_bytes,
-            machine_bytes=asked.machine_bytes or None,
-            images=asked.images,
-            whole=True,
-            environment=environment,
+        made = fit(
+            first.facts.config,
+            dtype=first.dtype,
+            tunes={
+                key: tune_shape(a.tune.lora, a.tune.train, a.rows, images=a.images, whole=True)
+                for key, a in tunes.items()
+            },
+            answers={key: a.answers for key, a in answers.items()},
+            names={**{k: f"tune/{a.tune.id}" for k, a in tunes.items()}, **{k: a.name for k, a in answers.items()}},
+            limit_bytes=first.limit_bytes,
+            machine_bytes=first.machine_bytes or None,
+            environment={**child_environment(find()), "PYTHONPATH": import_path()},
         )
     except (InvalidError, StepError) as error:
-        return _unforecast(tune, error.message)
-    return Choice(made.micro_batch, made.grad_checkpoint, made.reasons, made.peak_bytes)
+        return {key: plain(_unforecast(a.tune, error.message)) for key, a in tunes.items()} | {
+            key: plain(chosen_of(a, None)) for key, a in answers.items()
+        }
+    chosen = {k: Choice(c.micro_batch, c.grad_checkpoint, c.reasons, c.peak_bytes) for k, c in made.tunes.items()}
+    return {k: plain(c) for k, c in chosen.items()} | {
+        k: plain(chosen_of(a, made.answers.get(k))) for k, a in answers.items()
+    }
 
 
 def _unforecast(tune: TuneSpec, why: str) -> Choice:

@@ -201,10 +201,11 @@ def _step(
 
 def _memory(step: Step, last: Manifest | None) -> Amount:
     if step.forecast_bytes is not None:
-        return Amount(step.forecast_bytes, "forecast of MLX's peak")
+        bound = "prompts" if step.kind == "generate" else "rows"
+        return Amount(step.forecast_bytes, f"forecast of MLX's peak, for {bound} at their bound")
     peak = last.memory.get("peak_bytes") if last else None
     if isinstance(peak, int):
-        return Amount(peak, "the peak of its last run")
+        return Amount(peak, "the peak of its last run, of the whole process")
     return Amount(None, "it is neither forecast nor measured yet")
 
 

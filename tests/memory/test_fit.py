@@ -5,7 +5,7 @@ import pytest
 from benchmarks.memory import Case, config_of
 from runner.errors import ExitCode, ResourceError
 from runner.memory.choose import budget_for
-from runner.memory.fit import fit_tune
+from runner.memory.fit import fit, tune_shape
 from runner.memory.forecast import RowShape, longest
 from runner.spec.model import LoraSpec, TrainSpec
 
@@ -19,17 +19,18 @@ def limit_for(fits):
 
 
 def fitted(limit, **train):
-    return fit_tune(
-        "tune/작은-모형",
+    settings = TrainSpec(**({"batch_size": 8} | train))
+    made = fit(
         CONFIG,
         dtype="float32",
-        lora=LoraSpec(dropout=0.1),
-        train=TrainSpec(**({"batch_size": 8} | train)),
-        rows=longest(256, count=8),
+        tunes={"a": tune_shape(LoraSpec(dropout=0.1), settings, longest(256, count=8))},
+        answers={},
+        names={"a": "tune/작은-모형"},
         limit_bytes=limit,
         machine_bytes=None,
         environment={"LORARUN_BLAS": "none"},
     )
+    return made.tunes["a"]
 
 
 def test_a_child_process_decides_from_the_config_alone():

@@ -13,6 +13,8 @@ from runner.machine.environment import environment_class
 from runner.memory.adapt import Edit
 from runner.memory.model import MemoryUse
 from runner.models.lock import Lock, lock_path, read_lock
+from runner.plan.asked import Weighed, asked_by
+from runner.plan.build import build_steps
 from runner.plan.model import Step
 from runner.plan.params import Choice
 from runner.run import choosing
@@ -89,6 +91,10 @@ def mistaken(root: Path, limit: str) -> None:
                 spec, replace(spec.tunes["llama-lora"], train=asked), root, Lock(), environment_class()
             )
             known.setdefault(key, plain(Choice(micro, recompute, ("예상",), 10**6)))
+    for asked, by in asked_by(build_steps(spec)).items():
+        question = choosing._question(asked, by, spec, root, known)
+        assert question is not None
+        known[question.key(environment_class(), choosing.VERSION)] = plain(Weighed(asked.batch_size, 10**6))
     (root / "artifacts").mkdir(exist_ok=True)
     (root / choosing.CACHE).write_text(json.dumps(known))
 

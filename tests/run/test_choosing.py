@@ -8,7 +8,9 @@ import pytest
 
 from runner.errors import ResourceError
 from runner.models.lock import Lock, LockedTune, lock_path, write_lock
-from runner.run.choosing import CACHE, choices_for
+from runner.plan.asked import asked_by
+from runner.plan.build import build_steps
+from runner.run.choosing import CACHE, choices_for, choose_all
 from runner.spec.load import load_spec
 from runner.spec.model import Limits, Spec
 from tests.e2e.small_campaign import SPEC, make_project, single_spec, write_spec
@@ -27,11 +29,20 @@ def spec(project: Path) -> Spec:
 
 
 def test_the_whole_batch_is_taken_where_it_fits_and_the_reason_is_said(project: Path, spec: Spec) -> None:
-    choice = choices_for(spec, project)["llama-lora"]
+    asked = asked_by(build_steps(spec))
+    chosen = choose_all(spec, project, asked)
+    choice = chosen.tunes["llama-lora"]
     assert (choice.micro_batch, choice.grad_checkpoint) == (8, False)
     assert choice.forecast_bytes is not None
     assert 5e6 < choice.forecast_bytes < 1e9
     assert "the limit of 4.0 GB" in choice.reasons[-1]
+    answers = [s for s in build_steps(spec, answers=chosen.answers) if s.kind == "generate"]
+    assert answers
+    for step in answers:
+        assert step.forecast_bytes is not None
+        assert 3e6 < step.forecast_bytes < 1e9
+        assert "at most need" in step.notes[-1]
+        assert step.params["settings"]["batch_size"] is None  # what fits changes no key
 
 
 def test_a_forecast_is_asked_for_once(project: Path, spec: Spec) -> None:

@@ -68,7 +68,7 @@ def test_a_step_takes_what_its_last_run_took(spec, tmp_path):
     found = look(spec, tmp_path)
     takes = found.steps["tune/lora"]
     assert (takes.duration.seconds, takes.duration.basis) == (10.0, "its last run")
-    assert takes.memory == Amount(5 * 10**8, "the peak of its last run")
+    assert takes.memory == Amount(5 * 10**8, "the peak of its last run, of the whole process")
     assert takes.disk == Amount(1000, "what its last run wrote")
     assert (found.most_memory, found.seconds, found.disk_bytes) == (("tune/lora", 5 * 10**8), 10.0, 1000)
     assert found.used_bytes > 2000  # the manifests too
