@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.engines.protocol import TuneRequest
-from runner.engines.rows import MIN_PREFIX, Row, common_prefix
+from runner.engines.rows import MIN_PREFIX, Row, common_prefix, text_before
 
 FROZEN_LIMIT_BYTES = 10**9
 OFF = "off: not in the plan"
@@ -24,8 +24,7 @@ def shared_prefix(request: TuneRequest, rows: Sequence[Row], image_token: int | 
     """How many leading tokens of all rows are computed once a micro-batch. No label and no image lies in them."""
     if not request.train_spec.share_prefix:
         return Choice(0, OFF)
-    common = common_prefix([row.tokens[: row.first_label - 1] for row in rows])
-    length = common.index(image_token) if image_token is not None and image_token in common else len(common)
+    length = len(text_before(common_prefix([row.tokens[: row.first_label - 1] for row in rows]), image_token))
     if length < MIN_PREFIX:
         return Choice(0, f"off: rows share {length} tokens, fewer than {MIN_PREFIX}")
     return Choice(length, f"on: {length} tokens")

@@ -12,7 +12,7 @@ from mlx import nn
 
 from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
-from runner.engines.rows import Prompt
+from runner.engines.rows import Prompt, shared_beginning
 from runner.engines.showing import Pixels, unpatched
 from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import Features, FeatureStore, Grid
@@ -103,6 +103,7 @@ class QwenReader:
 class QwenDecoder:
     """Generation through the package's language model on prepared embeddings.
 
+    The text that all prompts of a request begin with, before their first image, is read once.
     Prompts of one batch have equal token counts and grids: with DeepStack, mlx-vlm 0.7 answers wrongly when they
     differ.
     """
@@ -114,9 +115,18 @@ class QwenDecoder:
         self._reader = reader
         self._cache: list[Any] = []
         self._deltas = mx.array([[0]])
+        self._prefix = 0  # tokens
+        self._read: list[Any] = []
 
     def share(self, prompts: Sequence[Prompt]) -> int:
-        return 0
+        common = shared_beginning(prompts, self._reader.image_token)
+        self._prefix = len(common)
+        self._read = api.empty_cache(self._model)
+        if common:
+            tokens = np.array([common], dtype=np.int32)
+            ids = positions(common, (), self._reader.image_token, self._reader.merge).ids
+            self._take(tokens, [], mx.array(ids[:, None]), self._read)
+        return len(common)
 
     def group(self, prompt: Prompt) -> Hashable:
         return (len(prompt.tokens), prompt.grids)
@@ -126,14 +136,20 @@ class QwenDecoder:
         places = [positions(p.tokens, p.grids, reader.image_token, reader.merge) for p in prompts]
         tokens = np.array([p.tokens for p in prompts], dtype=np.int32)
         seen = [reader.look(p, i) for p in prompts for i in range(len(p.grids))]
-        ids = mx.array(np.stack([p.ids for p in places], axis=1))[..., :-1]
-        first = tokens[:, :-1]
+        ids = mx.array(np.stack([p.ids for p in places], axis=1))[..., self._prefix : -1]
         self._deltas = mx.array([[p.delta] for p in places])
-        self._cache = api.empty_cache(self._model)
-        mask = first == reader.image_token
-        api.read(self._model, mx.array(first), self._cache, **api.placed(self._model, first, mask, seen, ids))
-        api.evaluate(self._cache)
+        shared = self._prefix > 0
+        self._cache = api.grown_cache(self._model, self._read, len(prompts)) if shared else api.empty_cache(self._model)
+        self._take(tokens[:, self._prefix : -1], seen, ids, self._cache)
         return self.next(mx.array(tokens[:, -1]))
+
+    def _take(self, tokens: np.ndarray, seen: list[Features], ids: mx.array, cache: list[Any]) -> None:
+        """Read tokens [rows, width] at M-RoPE positions [3, rows, width] into the cache; nothing where width is 0."""
+        if not tokens.shape[1]:
+            return
+        mask = tokens == self._reader.image_token
+        api.read(self._model, mx.array(tokens), cache, **api.placed(self._model, tokens, mask, seen, ids))
+        api.evaluate(cache)
 
     def next(self, tokens: mx.array) -> mx.array:
         logits = api.language_logits(self._model, tokens[:, None], self._cache, rope_deltas=self._deltas)

@@ -241,6 +241,18 @@ def empty_cache(model: nn.Module) -> list[Any]:
     return list(make_prompt_cache(model.language_model))
 
 
+def grown_cache(model: nn.Module, prefix: list[Any], rows: int) -> list[Any]:
+    """A cache for `rows` prompts that all begin with what `prefix` (a cache of one prompt) has read."""
+    grown = empty_cache(model)
+    for layer, read_before in zip(grown, prefix, strict=True):
+        seen = read_before.offset
+        layer.keys, layer.values = (
+            mx.repeat(part[..., :seen, :], rows, axis=0) for part in (read_before.keys, read_before.values)
+        )
+        layer.offset = seen
+    return grown
+
+
 def read(model: nn.Module, tokens: mx.array, cache: list[Any], **inputs: Any) -> None:
     """Take tokens into the cache; no logits are computed, and nothing is evaluated: while a caller holds `inputs`,
     their buffers can't be taken over."""

@@ -62,6 +62,22 @@ def common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return low[:same]
 
 
+def text_before(tokens: tuple[int, ...], image_token: int | None) -> tuple[int, ...]:
+    """The tokens before the first image's; all of them where there is none."""
+    return tokens[: tokens.index(image_token)] if image_token in tokens else tokens
+
+
+def shared_beginning(prompts: Sequence[Prompt], image_token: int | None = None) -> tuple[int, ...]:
+    """The text that several prompts all begin with; empty where it is too short to be read apart.
+
+    The last token of each prompt stays out of it, for its logits are wanted.
+    """
+    if len(prompts) < 2:
+        return ()
+    common = text_before(common_prefix([p.tokens[:-1] for p in prompts]), image_token)
+    return common if len(common) >= MIN_PREFIX else ()
+
+
 def make_row(sample: Sample, prompt: Prompt, answer: Sequence[int], *, mask_prompt: bool) -> Row:
     """A row of a prompt and its answer's tokens (end token included)."""
     first = len(prompt.tokens) if mask_prompt else 1

@@ -17,7 +17,7 @@ from runner.engines.lora import Attached
 from runner.engines.plain import PlainText
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import TextReading
-from runner.engines.rows import MIN_PREFIX, Prompt, Row, common_prefix
+from runner.engines.rows import Prompt, Row, shared_beginning
 from runner.engines.walk_llama import LlamaWalk, can_walk
 from runner.memory.fit_answers import MAX_BATCH
 from runner.samples.sample import Sample
@@ -91,9 +91,7 @@ class TextDecoder:
         self._read: list[Any] = []
 
     def share(self, prompts: Sequence[Prompt]) -> int:
-        self._prefix = common_prefix([p.tokens[:-1] for p in prompts]) if self._ragged else ()
-        if len(self._prefix) < MIN_PREFIX or len(prompts) < 2:
-            self._prefix = ()
+        self._prefix = shared_beginning(prompts) if self._ragged else ()
         self._read = api.empty_cache(self._model)
         if self._prefix:
             api.read(self._model, mx.array([self._prefix]), self._read)

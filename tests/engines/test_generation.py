@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from runner.engines.images_qwen3_vl import QwenDecoder
 from runner.engines.protocol import GenerateRequest
 from runner.engines.text import TextDecoder
 from runner.errors import InterruptedRunError
@@ -55,6 +56,36 @@ def test_a_shared_beginning_is_read_once_and_changes_no_token(llama, text_sample
     decoder = TextDecoder(llama.model)
     assert decoder.share([llama.prompt(s, None) for s in samples]) > 40
     assert decoder.share([llama.prompt(s, None) for s in samples[:1]]) == 0
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_shared_beginning_of_image_prompts_is_read_once_and_changes_no_token(
+    qwen, image_samples, data_folder, generate, images
+):
+    samples = image_samples(data_folder, 9, seed=11)
+    pictures = [s.images[0] for s in samples]
+    samples = tuple(
+        replace(s, system="number light mark 점검 " * 12, images=(s.images[0], *pictures[i - images + 1 : i]))
+        for i, s in enumerate(samples)
+        if i >= images - 1
+    )
+    together = generate(qwen, samples, root=data_folder, max_tokens=16)
+    alone = [generate(qwen, (s,), root=data_folder, max_tokens=16)[0] for s in samples]
+    assert list(together) == alone
+    assert len({c.text for c in together}) > 4
+    prompts = [qwen.prompt(s, data_folder) for s in samples]
+    decoder = QwenDecoder(qwen.model, qwen.reader)
+    assert decoder.share(prompts) == prompts[0].tokens.index(qwen.reader.image_token) > 40
+    assert decoder.share(prompts[:1]) == 0
+
+
+def test_image_prompts_without_images_share_all_but_their_last_token(qwen, text_samples, tmp_path, generate):
+    same = text_samples(1, low=20, high=30)[0]
+    samples = tuple(replace(same, id=f"t{i}") for i in range(3))
+    together = generate(qwen, samples)
+    assert [c.text for c in together] == [generate(qwen, (samples[0],))[0].text] * 3
+    prompts = [qwen.prompt(s, tmp_path) for s in samples]
+    assert QwenDecoder(qwen.model, qwen.reader).share(prompts) == len(prompts[0].tokens) - 1
 
 
 def test_a_request_to_stop_is_heard_between_two_tokens(llama, text_samples, tmp_path):
