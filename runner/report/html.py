@@ -27,6 +27,7 @@ from runner.report.words import Words
 
 MAX_TEXT_BYTES = 9_000_000  # of samples and answers in one report, before markup
 MAX_PICTURE_BYTES = 6_500_000
+DAGGER = "†"  # on figures that `check` cannot prove
 CUTS = (4000, 2000, 1000, 600, 400, 300, 250, 220, 200, 180, 160, 140, 120)  # characters of a text that are kept
 
 
@@ -93,11 +94,21 @@ def page(
             script=script,
             policy=policy(style, script),
             sections=_sections(seen),
+            dagger=lambda *kinds: dagger(seen, words, kinds),
             **_charts(seen, words),
             **_lists(seen),
             **_shapes(words),
             **words.functions(),
         )
+    )
+
+
+def dagger(seen: View, words: Words, kinds: Sequence[str]) -> Markup:
+    """The mark of figures of these kinds, leading to what it means; nothing where all of them are proven."""
+    if not {one.id for one in seen.unproven} & set(kinds):
+        return Markup()
+    return Markup('<a class="dagger" href="#unproven" title="{0}" aria-label="{0}">{1}</a>').format(
+        words.say("unproven.sign"), DAGGER
     )
 
 

@@ -36,6 +36,7 @@ def write(
         "check": plain(proof) if proof else None,
         "headline": Words(catalogue(language)).headline(seen),
         "record": to_document(record),
+        "unproven": [plain(one) for one in seen.unproven],
         "samples": [
             {"evaluation": book.evaluation, "metric": book.metric, "total": book.total, "states": dict(book.counts)}
             for book in seen.ledgers

@@ -15,6 +15,7 @@ from runner.report.view import View, view
 from runner.report.words import Words
 
 MAX_CHARACTERS = 65_000
+DAGGER = "†"  # on figures that `check` cannot prove
 # Tried in this order until the text fits: regressions an evaluation, guards, steps, characters of a text.
 _SIZES = ((5, 200, 60, 400), (3, 60, 40, 240), (1, 20, 20, 160), (0, 8, 0, 80))
 
@@ -53,6 +54,7 @@ def _text(seen: View, words: Words, sizes: tuple[int, int, int, int], *, cut: bo
             steps_shown=steps,
             cut=cut,
             versions=flat(seen.record.environment),
+            dagger=lambda kind: DAGGER if any(one.id == kind for one in seen.unproven) else "",
             code=lambda value, limit=characters: hostile.code_span(value, limit),
             brief=lambda value, limit=160: hostile.one_line(value, limit),
             **words.functions(),

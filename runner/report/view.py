@@ -27,6 +27,7 @@ from runner.report.reading import Evidence, Row, figure, items, mapping, text
 from runner.report.rehearsal import Rehearsal
 from runner.report.runs import Runs
 from runner.report.sweep import Sweep
+from runner.verify.unproven import Unproven, unproven
 
 STATUSES = ("PASS", "FAIL", "INCONCLUSIVE", "ERROR")
 
@@ -111,6 +112,11 @@ class View:
     def reason(self) -> str:
         """The gate's own words for the verdict."""
         return text(self.record.verdict.get("reason"))
+
+    @property
+    def unproven(self) -> tuple[Unproven, ...]:
+        """The kinds of figures that `check` cannot prove."""
+        return unproven(self.record)
 
     def of_kind(self, *kinds: str) -> tuple[Check, ...]:
         """The checks of these kinds, in the verdict's order."""

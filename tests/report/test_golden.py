@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -24,3 +25,9 @@ def test_reports_of_each_verdict_look_as_reviewed(
 def test_the_korean_comment_looks_as_reviewed(golden: Callable[[str, str], None]) -> None:
     text = render(sample_record("FAIL"), sample_evidence(9), format="md", language="ko", history=sample_history())
     golden("report/fail.ko.md", text)
+
+
+def test_the_json_of_a_failed_run_looks_as_reviewed(golden: Callable[[str, str], None]) -> None:
+    record = sample_record("FAIL")
+    text = render(replace(record, steps=record.steps[:2]), sample_evidence(2), format="json", history=sample_history())
+    golden("report/fail.json", text)
