@@ -43,6 +43,19 @@ def plain(value: Any) -> Any:
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
+def readable_json(value: Any, *, indent: int | None = None) -> str:
+    """JSON for people and terminals: Hangul as itself; control, direction and unseen characters as escapes.
+
+    Nothing in it moves a cursor or hides, and a parser gives the same value. One line unless `indent` is given.
+
+    Raises:
+        TypeError: for values that JSON has no form for.
+        ValueError: for NaN and infinities.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent, allow_nan=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def canonical_json(value: Any) -> bytes:
     """`value` as RFC 8785 bytes: one text for one value, whatever the key order.
 

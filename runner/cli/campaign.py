@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, UsageError, worst
@@ -129,7 +129,7 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
         }
         return "\n\n".join(explain_step(spec, planned, seen, step, of_rows=of_rows[step]) for step in wanted)
     if output_format == "json":
-        return json.dumps(plan_json(planned.plan, seen), ensure_ascii=False, indent=1)
+        return readable_json(plan_json(planned.plan, seen), indent=1)
     return plan_text(planned.plan, seen, now=datetime.now().astimezone())
 
 
@@ -307,7 +307,5 @@ def status(campaign: str | None, output_format: str, watched: bool) -> int:
         watch(lambda: read_status(root, chosen))
         return int(ExitCode.SUCCESS)
     found = read_status(root, chosen)
-    click.echo(
-        json.dumps(found.as_json(), ensure_ascii=False, indent=1) if output_format == "json" else status_text(found)
-    )
+    click.echo(readable_json(found.as_json(), indent=1) if output_format == "json" else status_text(found))
     return int(ExitCode.SUCCESS)

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import click
 
+from runner.canonical import readable_json
 from runner.cli.project import find_root
 from runner.doctor.finding import Finding
 from runner.doctor.table import examine
@@ -40,7 +41,7 @@ def doctor(format_: str) -> None:
     if format_ == "json":
         click.echo(json.dumps({"format": FORMAT}))
         for finding in findings:
-            click.echo(json.dumps(asdict(finding), ensure_ascii=False, allow_nan=False))
+            click.echo(readable_json(asdict(finding)))
         return
     for finding in findings:
         click.echo(_shown(finding))

@@ -135,13 +135,14 @@ def lorarun() -> None:
 
 def show(error: LorarunError) -> None:
     """Tell a person on stderr what went wrong, every diagnostic of it."""
+    visible = importlib.import_module("runner.report.hostile").visible  # an error may name what others wrote
     if isinstance(error, InvalidError) and error.diagnostics:
         pretty = importlib.import_module("runner.spec.diagnostics")
         click.echo(pretty.render(error.diagnostics, "text"), err=True)
     else:
-        click.echo(f"error: {error.message}", err=True)
+        click.echo(f"error: {visible(error.message)}", err=True)
     if error.help:
-        click.echo(f"  = help: {error.help}", err=True)
+        click.echo(f"  = help: {visible(error.help)}", err=True)
 
 
 def main(arguments: Sequence[str]) -> int:

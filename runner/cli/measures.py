@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from runner.canonical import readable_json
 from runner.errors import UsageError
 from runner.metrics.model import MetricInfo, Option, Scores
 from runner.metrics.table import FORMATS, METRICS, option_problems, signature
@@ -59,7 +59,7 @@ def score(
     scores = measure(metric, chosen, pairs.samples, pairs.completions, upstream=first, format=answer_format)
     more = details(metric, chosen, pairs.samples, pairs.completions, upstream=first, format=answer_format)
     if as_json:
-        click.echo(json.dumps(_plain(scores, more), ensure_ascii=False, allow_nan=False, indent=1))
+        click.echo(readable_json(_plain(scores, more), indent=1))
         return
     for identity, value in zip(scores.sample_ids, scores.values, strict=True):
         click.echo(f"{value:.6f}  {one_line(identity)}")
@@ -119,7 +119,7 @@ def metrics(name: str | None, as_json: bool, as_markdown: bool) -> None:
     chosen = [METRICS[name]] if name else list(METRICS.values())
     if as_json:
         rows = [dataclasses.asdict(m) | {"signature": signature(m.name, {})} for m in chosen]
-        click.echo(json.dumps({"format": METRICS_FORMAT, "metrics": rows}, ensure_ascii=False, indent=1))
+        click.echo(readable_json({"format": METRICS_FORMAT, "metrics": rows}, indent=1))
     elif as_markdown:
         click.echo("\n".join(_markdown(chosen)))
     elif name:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any, Protocol
@@ -10,6 +9,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.live import Live
 
+from runner.canonical import readable_json
 from runner.cli.board import Board
 from runner.cli.fetching import FetchLine, fetch_line
 from runner.report.hostile import one_line, visible
@@ -30,7 +30,7 @@ class JsonLines:
     """Every event as one JSON line on standard output."""
 
     def __call__(self, event: Event) -> None:
-        sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+        sys.stdout.write(readable_json(event) + "\n")
         sys.stdout.flush()
 
     def close(self) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 
@@ -58,7 +58,7 @@ def replay(
     finally:
         view.close()
     if output_format == "json":
-        click.echo(json.dumps(_plain(found), ensure_ascii=False))
+        click.echo(readable_json(_plain(found)))
     else:
         _say(found)
     return int(found.exit_code)

@@ -9,6 +9,7 @@ import click
 from runner.cli.project import find_root
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.models.fitting import check_fit
+from runner.report.hostile import one_line
 from runner.run.dependencies import check_dependencies
 from runner.spec.diagnostics import FORMATS, ordered, render, summary
 from runner.spec.inputs import check_inputs
@@ -46,7 +47,7 @@ def validate(
         click.echo(written, err=format == "text")
     failed = any(d.severity == "error" or strict for d in found)
     if format == "text":
-        names = ", ".join(path.as_posix() for path in specs)
+        names = one_line(", ".join(path.as_posix() for path in specs))
         click.echo(f"{names}: {'not valid' if failed else 'valid'} ({summary(found)})", err=failed)
         if found:
             first = next((d for d in ordered(found) if d.severity == "error"), found[0])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, NothingToCheckError, UsageError
@@ -40,7 +40,7 @@ def log(campaign: str | None, output_format: str) -> int:
 
     found = [s for s in reversed(records(find_root())) if campaign in (None, s.record.campaign)]
     if output_format == "json":
-        click.echo(json.dumps([_entry(s) for s in found], ensure_ascii=False, indent=1))
+        click.echo(readable_json([_entry(s) for s in found], indent=1))
     for one in found if output_format == "text" else ():
         click.echo(_line(one))
     if not found and output_format == "text":
@@ -65,13 +65,13 @@ def show(record: str | None, current: bool) -> int:
     if current:
         newest = {s.record.campaign: s for s in records(root) if s.record.kind == "campaign"}
         fields = {name: {"record": s.id, **s.record.summary} for name, s in sorted(newest.items())}
-        click.echo(json.dumps(fields, ensure_ascii=False, indent=1))
+        click.echo(readable_json(fields, indent=1))
         return int(ExitCode.SUCCESS)
     stored = records(root)
     if not stored and record is None:
         raise NothingToCheckError("there is no record yet", help="`lorarun apply SPEC` makes one")
     one = find(root, record) if record else stored[-1]
-    click.echo(json.dumps({"id": one.id, **plain(one.record)}, ensure_ascii=False, indent=1))
+    click.echo(readable_json({"id": one.id, **plain(one.record)}, indent=1))
     return int(ExitCode.SUCCESS)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.canonical import digest_bytes
+from runner.canonical import digest_bytes, readable_json
 from runner.cli.project import find_root
 from runner.errors import ExitCode, UsageError
 from runner.files import read_bytes, read_text
@@ -58,7 +57,7 @@ def try_(
         answered = try_input(run, chosen, given, lambda _: None)
     if as_json:
         about = {"format": "lorarun/try/v1", "record": run.stored.id, "subject": chosen.id}
-        click.echo(json.dumps({**about, "answers": [asdict(a) for a in answered]}, ensure_ascii=False, indent=1))
+        click.echo(readable_json({**about, "answers": [asdict(a) for a in answered]}, indent=1))
         return int(ExitCode.SUCCESS)
     _show(run, answered)
     return int(ExitCode.SUCCESS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode
@@ -43,7 +43,7 @@ def check(target: str | None, base: str | None, output_format: str) -> int:
     spec = Path(target) if target and target.endswith((".yaml", ".yml")) else None
     report = run_check(find_root(spec), target, base=base)
     if output_format == "json":
-        click.echo(json.dumps(_plain(report), ensure_ascii=False, indent=1))
+        click.echo(readable_json(_plain(report), indent=1))
     elif output_format == "github":
         click.echo("\n".join(_annotations(report)))
     else:
@@ -74,7 +74,7 @@ def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
     if output_format == "json":
         from runner.canonical import plain
 
-        click.echo(json.dumps({"format": DIFF_FORMAT, **plain(found)}, ensure_ascii=False, indent=1))
+        click.echo(readable_json({"format": DIFF_FORMAT, **plain(found)}, indent=1))
     else:
         click.echo(diff_text(found))
     differs = found.spec or found.environment or found.inputs or any(m.old != m.new for m in found.metrics)

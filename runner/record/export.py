@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from runner.canonical import PREFIX
+from runner.canonical import PREFIX, readable_json
 from runner.record.model import Record
 
 IN_TOTO = "https://in-toto.io/Statement/v1"
@@ -80,7 +80,7 @@ def in_toto(named: Named, data: bytes) -> str:
             "failedTests": [str(c.get("id")) for c in checks if c.get("status") in ("fail", "error")],
         },
     }
-    return json.dumps(statement, ensure_ascii=False, indent=1) + "\n"
+    return readable_json(statement, indent=1) + "\n"
 
 
 def _subject(name: str, digest: str) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from runner.canonical import readable_json
 from runner.errors import Diagnostic
 from runner.spec.explain import markdown
 
@@ -82,18 +82,12 @@ def render(diagnostics: Iterable[Diagnostic], format: str) -> str:
         return "\n\n".join(pretty(d) for d in found)
     if format == "json":
         body = {"version": JSON_VERSION, "diagnostics": [_plain(d) for d in found]}
-        return _json(body)
+        return readable_json(body, indent=1)
     if format == "github":
         return "\n".join(_annotation(d) for d in found)
     if format == "sarif":
-        return _json(_sarif(found))
+        return readable_json(_sarif(found), indent=1)
     raise ValueError(format)
-
-
-def _json(body: dict[str, Any]) -> str:
-    """Readable in any script, and nothing in it moves a cursor: what cannot be printed is written as an escape."""
-    text = json.dumps(body, ensure_ascii=False, indent=1, allow_nan=False)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _plain(diagnostic: Diagnostic) -> dict[str, Any]:
