@@ -23,6 +23,7 @@ _BEYOND_BMP = tuple(bytes([first]) for first in range(0xF0, 0xF5))  # first byte
 _PLAIN = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
 )
+_SCALARS = (str, int, float, bool, type(None))
 _LARGEST_INTEGER = 2**53 - 1  # what a JSON number holds exactly
 
 
@@ -32,14 +33,14 @@ def plain(value: Any) -> Any:
     Raises:
         TypeError: for anything else that JSON has no form for.
     """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, _SCALARS):  # most values are: asked first, and by a tuple, which is the fastest way
+        return value
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     raise TypeError(f"no canonical form for {type(value).__name__}")
 
 
@@ -63,7 +64,32 @@ def canonical_json(value: Any) -> bytes:
         TypeError: for values that JSON has no form for.
         rfc8785.CanonicalizationError: for NaN, infinities and integers beyond 2**53.
     """
-    return rfc8785.dumps(plain(value))
+    made = plain(value)
+    try:
+        data = _PLAIN.encode(_as_written(made)).encode()
+    except ValueError:  # NaN, a lone surrogate, a great integer
+        return rfc8785.dumps(made)
+    # Many times as fast as RFC 8785's code, which writes the same where there is nothing unlike.
+    return rfc8785.dumps(made) if _is_unlike(data) else data
+
+
+def _as_written(value: Any) -> Any:
+    """A plain value with whole floats as the integers that RFC 8785 writes them as.
+
+    Raises:
+        ValueError: an integer that JSON does not hold exactly.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return {k: _as_written(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_as_written(v) for v in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _LARGEST_INTEGER:
+        return int(value)
+    if isinstance(value, int) and abs(value) > _LARGEST_INTEGER:
+        raise ValueError("an integer beyond what a JSON number holds")
+    return value
 
 
 def parse_canonical(data: bytes) -> Any:

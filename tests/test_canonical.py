@@ -1,6 +1,9 @@
 """Canonical bytes are told from others alike where the fast reader serves and where RFC 8785's code does."""
 
 import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.canonical import canonical_json, parse_canonical
 
@@ -26,3 +29,21 @@ def test_another_text_for_the_same_value_is_refused(shape, text):
 def test_another_order_a_repeated_key_or_a_space_is_refused(text):
     with pytest.raises(ValueError, match="not in canonical form"):
         parse_canonical(text.encode())
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from([1e16, -0.0, 2.0**53, "가"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_the_fast_writer_writes_what_rfc_8785s_code_does(value):
+    def tried(write):
+        try:
+            return write(value)
+        except (rfc8785.CanonicalizationError, ValueError) as error:
+            return type(error)
+
+    assert tried(canonical_json) == tried(rfc8785.dumps)

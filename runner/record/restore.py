@@ -47,8 +47,15 @@ def scores(rows: Iterable[Row], evaluation: str, arm: str, metric: str, value: f
     Raises:
         IntegrityError: rows of one metric carry different signatures or statistics that are not numbers.
     """
-    wanted = ("score", evaluation, arm, metric)
-    found = [r for r in rows if (r["kind"], r.get("evaluation"), r.get("arm"), r.get("metric")) == wanted]
+    # asked so for each metric of each arm, over all rows: what tells most rows apart comes first
+    found = [
+        r
+        for r in rows
+        if r.get("metric") == metric
+        and r.get("arm") == arm
+        and r.get("evaluation") == evaluation
+        and r["kind"] == "score"
+    ]
     if not found:
         return None
     name = f"{evaluation}.{metric} ({arm})"
