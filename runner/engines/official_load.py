@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import mlx.core as mx
 from mlx import nn
 from mlx.utils import tree_flatten, tree_unflatten
 
-from runner.engines import mlx_lm_api, mlx_vlm_api
 from runner.engines.digest import digest_arrays, read_tensors
 from runner.engines.liveness import POSITIONS, apart
 from runner.engines.lora import ADAPTER_LEAVES
-from runner.models.facts import checkpoint_config
 
 
 @dataclass(frozen=True)
@@ -26,11 +24,16 @@ class Opened:
     call: Callable[[nn.Module, mx.array, dict[str, Any]], mx.array]
 
 
-def open_as_anyone_would(checkpoint: Path, adapter: Path) -> Opened:
+class Package(Protocol):
+    """mlx_lm_api or mlx_vlm_api."""
+
+    def open_officially(self, folder: Path, adapter: Path) -> nn.Module: ...
+    def package_logits(self, model: nn.Module, tokens: mx.array, inputs: dict[str, Any]) -> mx.array: ...
+
+
+def open_as_anyone_would(package: Package, checkpoint: Path, adapter: Path) -> Opened:
     """`mlx_vlm.load` or `mlx_lm.load` with `adapter_path`."""
-    if checkpoint_config(checkpoint).get("vision_config"):
-        return Opened(mlx_vlm_api.open_officially(checkpoint, adapter), mlx_vlm_api.package_logits)
-    return Opened(mlx_lm_api.open_officially(checkpoint, adapter), mlx_lm_api.package_logits)
+    return Opened(package.open_officially(checkpoint, adapter), package.package_logits)
 
 
 def compare(opened: Opened, logits: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from signal import SIGTERM
 from typing import Any, Protocol
@@ -46,6 +46,7 @@ class TextReading:
 
     tokenizer: Any
     end_tokens: frozenset[int]
+    empty: dict[str, list[int]] = field(default_factory=dict)  # system → tokens of an empty prompt
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
         """See `Reading`."""
@@ -53,8 +54,9 @@ class TextReading:
         if not mlx_lm_api.has_template(self.tokenizer):
             return Prompt(tuple(self.tokenizer.encode(f"{sample.system}{sample.prompt}")))
         tokens = mlx_lm_api.render(self.tokenizer, messages)
-        empty = mlx_lm_api.render(self.tokenizer, messages_of(sample.system, ""))
-        return Prompt(tuple(tokens), fixed=free_from(tokens, empty))
+        if sample.system not in self.empty:
+            self.empty[sample.system] = mlx_lm_api.render(self.tokenizer, messages_of(sample.system, ""))
+        return Prompt(tuple(tokens), fixed=free_from(tokens, self.empty[sample.system]))
 
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
         """See `Reading`."""
@@ -99,13 +101,20 @@ class ImageReading:
     reader: Callable[[], ImageReader]
     tokenizer: Any
     end_tokens: frozenset[int]
+    empty: dict[Any, tuple[int, ...]] = field(default_factory=dict)  # (system, grids) → tokens of an empty prompt
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
         """See `Reading`."""
         reader = self.reader()
         asked = reader.prompt(messages_of(sample.system, sample.prompt), sample.images, root, ask=True)
-        empty = reader.prompt(messages_of(sample.system, ""), sample.images, root, ask=True)
-        return replace(asked, fixed=free_from(asked.tokens, empty.tokens))
+        # Pictures of a known grid are so many tokens whatever they show.
+        key = (sample.system, asked.grids)
+        empty = self.empty.get(key)
+        if empty is None:
+            empty = reader.prompt(messages_of(sample.system, ""), sample.images, root, ask=True).tokens
+            if len(asked.grids) == len(sample.images):
+                self.empty[key] = empty
+        return replace(asked, fixed=free_from(asked.tokens, empty))
 
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
         """See `Reading`."""

@@ -13,22 +13,20 @@ from types import FrameType
 from typing import Any
 
 from runner.errors import IntegrityError, InterruptedRunError, LorarunError, MemoryLineError, ResourceError, StepError
-from runner.machine.blas import child_environment, find
 from runner.memory.cap import stay_awake
 from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
 from runner.run.adapting import StoppedForMemory
-from runner.run.child import Worker, import_path
 from runner.run.journal import Listener
 from runner.run.space import check_space, forecast_here, used_bytes
 from runner.run.watched import Watched, memory_of
+from runner.run.workers import Workers
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
 from runner.store.artifacts import REPAIR, Artifacts, describe
 from runner.store.manifest import Manifest
 
-MODEL, READER, LIGHT = "model", "reader", "light"
 EVENT_SECONDS = 0.2  # progress events of one step are passed on at most this often
 
 
@@ -58,13 +56,15 @@ class Loop:
     command: str  # what goes on with an interrupted run
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
-    _workers: dict[str, Watched] = field(default_factory=dict)
+    _workers: Workers = field(init=False)
     _current: Watched | None = None
-    _group: str = ""
     _signal: int = 0
     _said: bool = False
     _started: float = field(default_factory=time.monotonic)
     _verified: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._workers = Workers(self.log, self.spec.limits.memory_bytes)
 
     def run(self, steps: Iterable[Step], *, of: int = 0) -> None:
         """Run all steps that are not cached. The first failure ends the loop; it is kept in `failure`.
@@ -88,8 +88,7 @@ class Loop:
                 self._current.worker.ask_to_stop()
             raise
         finally:
-            for role in tuple(self._workers):
-                self._close(role)
+            self._workers.close()
             if awake is not None:
                 awake.terminate()
             for number, handler in previous.items():
@@ -124,7 +123,7 @@ class Loop:
         )
 
     def _execute(self, step: Step, key: str, parts: Components) -> Manifest:
-        watched = self._worker_for(step)
+        watched = self._current = self._workers.serving(step)
         request = StepRequest(
             id=step.id,
             kind=step.kind,
@@ -135,7 +134,7 @@ class Loop:
             root=self.root,
         )
         started = time.monotonic()
-        watched.guard.reset()
+        watched.used()
         answer = self._supervise(watched, step, request)
         self.check_sources([f"{source.kind}/{source.id}" for source in step.sources])
         manifest = Manifest(
@@ -145,7 +144,7 @@ class Loop:
             components=_plain(parts),
             outputs=describe(request.out, answer["contents"]),
             measures=answer["measures"],
-            memory=memory_of(watched.guard.reset(), answer["measures"], step),
+            memory=memory_of(watched.used(), answer["measures"], step),
             seconds=round(time.monotonic() - started, 3),
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             environment=dict(self.known.environment),
@@ -189,26 +188,6 @@ class Loop:
         if key not in self._verified:
             self.artifacts.verify(key)
             self._verified.add(key)
-
-    def _worker_for(self, step: Step) -> Watched:
-        """The worker of a model; the one that reads with tokenizers, until a model comes; or the one beside them."""
-        role = MODEL if step.group else READER if step.kind == "lengths" else LIGHT
-        if role == MODEL:
-            self._close(READER)
-            if self._group != step.group:
-                self._close(MODEL)
-                self._group = step.group
-        if role not in self._workers:
-            environment = {**child_environment(find()), "PYTHONPATH": import_path()}
-            limit = self.spec.limits.memory_bytes
-            self._workers[role] = Watched(Worker(environment=environment, log=self.log, limit_bytes=limit), limit)
-        self._current = self._workers[role]
-        return self._current
-
-    def _close(self, role: str) -> None:
-        watched = self._workers.pop(role, None)
-        if watched is not None:
-            watched.close()
 
     def _throttled(self, step: str) -> Callable[[dict[str, Any]], None]:
         last = 0.0

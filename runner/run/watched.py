@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.canonical import plain
+from runner.machine.memory import total_bytes
 from runner.memory.cap import kernel_cap
 from runner.memory.guard import Guard
 from runner.memory.model import MemoryUse
 from runner.plan.model import Step
 from runner.run.adapting import TUNE, StoppedForMemory, edit_for, ran_with
 from runner.run.child import Worker
+
+SMALL_SHARE = 8  # of the limit, and of the machine
 
 
 @dataclass
@@ -23,9 +26,22 @@ class Watched:
     worker: Worker
     limit_bytes: int | None
     guard: Guard = field(init=False)
+    highest_bytes: int = 0  # of all that it ran
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.worker.pid, limit_bytes=self.limit_bytes, on_soft=lambda _: self.worker.ask_to_shrink())
+
+    def used(self) -> MemoryUse:
+        """What was seen since it was last asked."""
+        use = self.guard.reset()
+        self.highest_bytes = max(self.highest_bytes, use.peak_bytes)
+        return use
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it never held so much that what it may have kept of it could matter to another model."""
+        line = min((n for n in (self.limit_bytes, total_bytes()) if n is not None), default=0)
+        return self.highest_bytes <= line // SMALL_SHARE
 
     def close(self) -> None:
         """End the watch, then the worker."""
@@ -43,7 +59,7 @@ class Watched:
 
     def crossed(self, step: Step, spec_path: str, resume: str) -> StoppedForMemory:
         """What to tell when the worker was ended for its memory, with the edit that needs less."""
-        use = self.guard.reset()
+        use = self.used()
         lines = self.guard.lines
         assert lines is not None
         seen, kill, limit = (f"{n / 1e9:.2f} GB" for n in (use.peak_bytes, lines.kill_bytes, lines.limit_bytes))

@@ -10,6 +10,7 @@ from pathlib import Path
 import mlx.core as mx
 import pytest
 
+from runner.engines.official import package_of
 from runner.engines.official_load import compare, open_as_anyone_would
 from runner.engines.table import open_engine
 from runner.steps.liveness import Subject, faults
@@ -35,7 +36,7 @@ def alive(request, folders, tune, tmp_path, data_folder, text_samples, image_sam
 
 
 def answer(subject: Subject, logits: Path) -> dict:
-    return compare(open_as_anyone_would(subject.checkpoint, subject.adapter), logits)
+    return compare(open_as_anyone_would(package_of(subject.checkpoint), subject.checkpoint, subject.adapter), logits)
 
 
 def test_a_tuned_adapter_is_alive_by_the_packages_own_loader(alive):
@@ -103,4 +104,4 @@ def test_an_adapter_of_another_model_is_refused_by_the_loader(one, tmp_path):
     shutil.copytree(subject.adapter, other)
     change_weights(other, lambda name, value: value[:-1])
     with pytest.raises(ValueError, match="incompatible"):
-        open_as_anyone_would(subject.checkpoint, other)
+        open_as_anyone_would(package_of(subject.checkpoint), subject.checkpoint, other)
