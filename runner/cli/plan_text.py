@@ -66,6 +66,8 @@ def action_of(planned: PlannedStep) -> str:
     """What becomes of a step, in a word or two."""
     if [r.code for r in planned.reasons] == ["first"]:
         return "run, the first time"
+    if [r.code for r in planned.reasons] == ["unneeded"]:
+        return "not needed"
     text = ACTIONS[planned.action]
     return f"{text} (as {one_line(planned.cached_as)})" if planned.cached_as else text
 

@@ -47,7 +47,7 @@ class Reason:
     """Why a step runs.
 
     `code` is one of first, forced, spec, input, code, environment, upstream, output-missing, output-corrupt,
-    incomplete.
+    incomplete; of a rehearsal that is not held because nothing waits for it, unneeded.
     """
 
     code: str

@@ -7,12 +7,12 @@ is left out, so that another learning rate is no new rehearsal.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.canonical import canonical_json
-from runner.plan.model import Need, Source, Step
+from runner.plan.model import Need, PlannedStep, Source, Step
 from runner.samples.lengths import FILE as LENGTHS
 
 # Settings of `train` that cannot make a model fail, run out of memory or leave a fast path.
@@ -20,6 +20,7 @@ _OF_LENGTH = (
     *("learning_rate", "lr_schedule", "warmup_updates", "epochs", "max_updates", "eval_every", "save_every", "best"),
     "patience",
 )
+KIND = "rehearse"
 UPSTREAM = "upstream."
 ANSWERS = "answers.{}.jsonl"
 REPORT = "rehearsal.json"
@@ -74,7 +75,7 @@ class _Rehearsal:
         }
         return Step(
             id=f"rehearse/{self.model}",
-            kind="rehearse",
+            kind=KIND,
             params=params,
             needs=tuple(self.needs),
             sources=(Source("model", "checkpoint", self.model),),
@@ -82,6 +83,22 @@ class _Rehearsal:
             title=f"rehearse {self.model}",
             origins=(("models", self.model),),
         )
+
+
+def unneeded(planned: Sequence[PlannedStep], *, asked: Container[str] = ()) -> frozenset[str]:
+    """The rehearsals that would run before nothing: no tuning and no answering of their model is to run.
+
+    `asked` are steps that a person named: those are worth it by themselves. A rehearsal that another one reads is
+    needed as long as that one is.
+    """
+    running = [p.step for p in planned if p.action != "cached"]
+    rehearsals = [s for s in running if s.kind == KIND]
+    busy = {s.group for s in running if s.kind != KIND and s.group}
+    needed = {s.id for s in rehearsals if s.group in busy or s.id in asked}
+    for step in reversed(rehearsals):  # a rehearsal reads only earlier ones
+        if step.id in needed:
+            needed |= {n.step for n in step.needs}
+    return frozenset(s.id for s in rehearsals if s.id not in needed)
 
 
 def _in_order(models: Sequence[str], steps: Sequence[Step]) -> list[str]:

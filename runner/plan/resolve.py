@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.keys import Components, components, why
 from runner.plan.model import Plan, PlannedStep, Reason, Step
+from runner.plan.rehearsal import unneeded
 from runner.spec.model import Spec
 
 
@@ -34,6 +35,7 @@ class Known:
     keep_environment: bool = False  # take outputs that differ in the environment alone
     broken: Mapping[str, str] = field(default_factory=dict)  # key → what is wrong with its outputs
     unfinished: Mapping[str, bool] = field(default_factory=dict)  # key of a step that was begun → has it a checkpoint
+    unneeded: frozenset[str] = frozenset()  # rehearsals that nothing to run waits for: their last one stands
     outputs: dict[tuple[str, str], str] = field(default_factory=dict)  # filled while planning
 
     def remember(self, step_id: str, finished: Finished) -> None:
@@ -45,6 +47,10 @@ class Known:
 def decide(step: Step, known: Known, spec: Spec) -> tuple[PlannedStep, Components | None]:
     """Whether one step runs. A cached step's outputs are remembered in `known`."""
     parts = components(step, outputs=known.outputs, sources=known.sources, environment=known.environment)
+    if step.id in known.unneeded and (stands := known.last_of.get(step.id)):
+        known.remember(step.id, stands)
+        reason = Reason("unneeded", f"no step of `{step.group}` is to run, so its last rehearsal stands")
+        return PlannedStep(step, "cached", stands.key, (reason,)), parts
     if parts is None:
         waiting = sorted({n.step for n in step.needs if (n.step, n.file) not in known.outputs})
         reason = Reason("upstream", f"after {', '.join(waiting)}")
@@ -73,6 +79,19 @@ def _with_begun(reasons: tuple[Reason, ...], has_checkpoint: bool | None) -> tup
         return reasons
     text = "it was interrupted and goes on from its checkpoint" if has_checkpoint else "it was begun and did not end"
     return (*(r for r in reasons if r.code != "first"), Reason("incomplete", text))
+
+
+def settled_rehearsals(
+    spec: Spec, steps: Sequence[Step], known: Known, *, asked: Container[str] = ()
+) -> tuple[Step, ...]:
+    """The steps without rehearsals that nothing to run waits for and that never ran; `known` notes those that did.
+
+    A rehearsal is minutes that save hours: where no hours are to come, none is held.
+    """
+    trial = replace(known, outputs=dict(known.outputs), unneeded=frozenset())
+    idle = unneeded(make_plan(spec, steps, trial).steps, asked=asked)
+    known.unneeded = frozenset(i for i in idle if (last := known.last_of.get(i)) and last.key not in known.broken)
+    return tuple(s for s in steps if s.id not in idle - known.unneeded)
 
 
 def make_plan(spec: Spec, steps: Sequence[Step], known: Known) -> Plan:

@@ -13,6 +13,7 @@ from runner.acceptance.model import Verdict
 from runner.canonical import digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.model import Step
+from runner.plan.rehearsal import KIND as REHEARSAL
 from runner.record import evidence, observations, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.judgement import measures_of, quantities_of, verdict_of
@@ -121,8 +122,12 @@ def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
 
 
 def _run_id(spec: Spec, manifests: dict[str, Manifest], failures: Sequence[str]) -> str:
-    """What makes two runs the same: recipe, policy and the content of every output."""
-    contents = {step: {name: o.content for name, o in m.outputs.items()} for step, m in sorted(manifests.items())}
+    """What makes two runs the same: recipe, policy and the content of every output that a result rests on.
+
+    Nothing rests on a rehearsal: one that was held anew, or not at all, makes no other run.
+    """
+    resting = {step: m for step, m in sorted(manifests.items()) if m.kind != REHEARSAL}
+    contents = {step: {name: o.content for name, o in m.outputs.items()} for step, m in resting.items()}
     return digest_value(
         {
             "recipe": recipe_digest(spec),

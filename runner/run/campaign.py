@@ -16,7 +16,7 @@ from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
 from runner.plan.paths import Pins
 from runner.plan.rehearsal import REPORT
-from runner.plan.resolve import make_plan
+from runner.plan.resolve import make_plan, settled_rehearsals
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.bringing import bring, unplannable, wanted_by
@@ -76,8 +76,8 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
         UsageError: a target that no step is called.
     """
     whole = _steps(spec, root)
-    steps = _targeted(whole, options)
     surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
+    steps = _without_idle(spec, _targeted(whole, options), surveyed, options)
     return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed, whole)
 
 
@@ -91,6 +91,12 @@ def _steps(spec: Spec, root: Path) -> tuple[Step, ...]:
 
 def _targeted(steps: tuple[Step, ...], options: Options) -> tuple[Step, ...]:
     return with_needs(steps, named(steps, options.targets)) if options.targets else steps
+
+
+def _without_idle(spec: Spec, steps: tuple[Step, ...], surveyed: Survey, options: Options) -> tuple[Step, ...]:
+    """The steps without rehearsals before nothing, as far as it is known what will run."""
+    asked = {*options.force, *(named(steps, options.targets) if options.targets else ())}
+    return settled_rehearsals(spec, steps, surveyed.known, asked=asked)
 
 
 def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener) -> Outcome:
@@ -187,6 +193,7 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: O
         report=lambda step: _output(loop, step, REPORT),
         pin=lambda measured: _pin(spec, root, measured, locked=options.locked),
         replan=lambda: _targeted(_steps(spec, root), options),
+        settle=lambda steps: _without_idle(spec, steps, surveyed, options),
     )
     loop.run(course, of=len(course.steps))
     loop.block(course.steps)

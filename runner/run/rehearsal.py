@@ -10,8 +10,8 @@ from runner import files
 from runner.errors import StepError
 from runner.plan.model import Step
 from runner.plan.paths import ON, Pins
+from runner.plan.rehearsal import KIND
 
-KIND = "rehearse"
 SLOW = 1.25  # a fast path may take so many times as long as the plain one before it is turned off,
 MEASURED_SECONDS = 1.0  # where the plain one takes long enough for its time to mean something
 
@@ -22,7 +22,8 @@ class Course:
     """The steps of a run in their order. After the rehearsals they may be planned anew, once.
 
     `pin` is given what the rehearsals measured of the fast paths; it says whether one was turned off, and then `replan`
-    gives the steps to go on with.
+    gives the steps to go on with. `settle` leaves out the rehearsals that nothing to run waits for; it is asked when
+    what the rehearsals read is there, since only then it is known what will run.
     """
 
     def __init__(
@@ -31,21 +32,31 @@ class Course:
         report: Report,
         pin: Callable[[Pins], bool],
         replan: Callable[[], Sequence[Step]],
+        settle: Callable[[tuple[Step, ...]], tuple[Step, ...]] = lambda steps: steps,
     ) -> None:
         self.steps = tuple(steps)
-        self._report, self._pin, self._replan = report, pin, replan
+        self._report, self._pin, self._replan, self._settle = report, pin, replan, settle
 
     def __iter__(self) -> Iterator[Step]:
-        first = up_to_rehearsals(self.steps)
-        yield from first
+        done: list[Step] = []
+        yield from self._rehearsed(done)
         if self._pin(self.measured()):
             self.steps = tuple(self._replan())
-            again = up_to_rehearsals(self.steps)
-            yield from (s for s in again if s not in first)
+            yield from self._rehearsed(done)
             self._pin(self.measured())
-            first = (*first, *again)
-        done = {s.id for s in first}
-        yield from (s for s in self.steps if s.id not in done)
+        over = {s.id for s in done}
+        yield from (s for s in self.steps if s.id not in over)
+
+    def _rehearsed(self, done: list[Step]) -> Iterator[Step]:
+        """The rehearsals with what they wait for, as far as they are not `done`, which grows."""
+        settled = False
+        for step in up_to_rehearsals(self.steps):
+            if step.kind == KIND and not settled:
+                settled, self.steps = True, self._settle(self.steps)
+            if step in done or (step.kind == KIND and step not in self.steps):
+                continue
+            done.append(step)
+            yield step
 
     def measured(self) -> Pins:
         """What the rehearsals say of the fast paths of the tunes and models that stand in their reports."""

@@ -1,6 +1,7 @@
 """A real rehearsal of the demo's models: alone, and then as the first part of a run that it changes nothing of."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,10 @@ def test_a_rehearsal_says_what_is_to_come_and_the_run_after_it_does_not_rehearse
     whole = lorarun(fresh, "apply", SPEC)
     assert "cached  rehearse/llama" in whole.stderr
     rehearsed = outputs(fresh)
+    shutil.rmtree(fresh / "artifacts" / "rehearse")
+    gone = lorarun(fresh, "apply", SPEC)
+    assert "ran 0 steps" in gone.stderr, gone.stderr
+    assert "(recorded before)" in gone.stderr  # with the figures of the rehearsal that was held
     for path in fresh.glob("ssot/*/*"):
         path.unlink()
     write_spec(fresh, spec() | {"rehearsal": {"enabled": False}})

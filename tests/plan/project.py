@@ -16,6 +16,8 @@ FILES += [
     "completions.jsonl",
     "adapters.safetensors",
     "scores.json",
+    "lengths.json",
+    *(f"answers.{n}.jsonl" for n in range(9)),
 ]
 
 

@@ -1,13 +1,18 @@
 """Tests of runner.plan.rehearsal: what is rehearsed, in which order, and what a rehearsal's key holds."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner.plan.build import build_steps
-from runner.plan.model import Step
+from runner.plan.model import PlannedStep, Step
+from runner.plan.rehearsal import unneeded
+from runner.plan.resolve import make_plan, settled_rehearsals
 from runner.spec.load import load_spec
+from tests.plan.project import Project
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,6 +84,53 @@ def test_a_spec_can_go_without(demo: dict[str, Step]) -> None:
     assert {s.kind for s in demo.values()} - {s.kind for s in without.values()} == {"rehearse"}
     kept: dict[str, Any] = {s.id: (s.params, s.needs) for s in demo.values() if s.kind != "rehearse"}
     assert {s.id: (s.params, s.needs) for s in without.values()} == kept
+
+
+def planned(steps: Iterable[Step], *to_run: str) -> list[PlannedStep]:
+    """A plan in which these steps run, and what they read and feed is cached."""
+    return [PlannedStep(s, "run" if s.id in to_run else "cached", "k") for s in steps]
+
+
+def test_a_rehearsal_before_nothing_is_not_needed(demo: dict[str, Step]) -> None:
+    both = ("rehearse/qwen", "rehearse/llama")
+    light = planned(demo.values(), *both, "prepare/tickets", "score/summary/after", "lengths/llama-lora")
+    assert unneeded(light) == set(both)
+    assert unneeded(light, asked={"rehearse/qwen"}) == {"rehearse/llama"}
+
+
+def test_a_rehearsal_that_another_ones_prompts_are_made_of_is_needed_with_it(demo: dict[str, Step]) -> None:
+    both = ("rehearse/qwen", "rehearse/llama")
+    assert unneeded(planned(demo.values(), *both, "tune/qwen-lora")) == {"rehearse/llama"}
+    assert unneeded(planned(demo.values(), *both, "tune/llama-lora")) == frozenset()
+
+
+def test_a_plan_of_cached_results_holds_no_rehearsal_whatever_became_of_its_key() -> None:
+    spec = load_spec(ROOT / "specs/demo.yaml", ROOT)
+    project = Project()
+    project.run(spec)
+    fewer = replace(spec, evaluations={k: v for k, v in spec.evaluations.items() if k != "image_analysis"})
+    known, made = project.known(fewer), build_steps(fewer)
+    assert [s.step.id for s in make_plan(fewer, made, known).to_run] == ["rehearse/qwen", "rehearse/llama"]
+    settled = settled_rehearsals(fewer, made, known)
+    assert settled == made
+    found = make_plan(fewer, settled, known)
+    assert found.to_run == ()
+    stands = next(s for s in found.steps if s.step.id == "rehearse/qwen")
+    assert (stands.key, stands.reasons[0].code) == (project.last["rehearse/qwen"].key, "unneeded")
+    settled_rehearsals(fewer, made, known, asked={"rehearse/qwen"})
+    assert [s.step.id for s in make_plan(fewer, made, known).to_run] == ["rehearse/qwen"]
+
+
+def test_a_rehearsal_that_is_gone_is_left_out_where_nothing_waits_for_it() -> None:
+    spec = load_spec(ROOT / "specs/demo.yaml", ROOT)
+    project = Project()
+    project.run(spec)
+    for name in ("rehearse/qwen", "rehearse/llama"):
+        del project.finished[project.last.pop(name).key]
+    known, made = project.known(spec), build_steps(spec)
+    settled = settled_rehearsals(spec, made, known)
+    assert {s.id for s in made} - {s.id for s in settled} == {"rehearse/qwen", "rehearse/llama"}
+    assert make_plan(spec, settled, known).to_run == ()
 
 
 def test_variants_that_a_rehearsal_cannot_tell_apart_are_tried_once(tmp_path: Path) -> None:

@@ -88,3 +88,19 @@ def test_a_path_that_was_turned_off_is_rehearsed_and_planned_anew_before_any_tun
     course = Course(STEPS, lambda _: report(tmp_path, AGREES), lambda _: True, lambda: (STEPS[0], *again))
     assert walk(course) == ["prepare/d", "rehearse/m", "rehearse/m plain", "tune/m plain", "score/m plain"]
     assert course.steps[2].params == {"p": "plain"}
+
+
+def test_a_rehearsal_that_turns_out_to_stand_before_nothing_is_not_held(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+    seen: list[str] = []
+
+    def settle(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        asked.append(list(seen))
+        return tuple(s for s in steps if s.kind != "rehearse")
+
+    course = Course(STEPS, lambda _: None, lambda _: False, lambda: (), settle)
+    for one in course:
+        seen.append(one.id)
+    assert seen == ["prepare/d", "tune/m", "score/m"]
+    assert asked == [["prepare/d"]]  # when what the rehearsal reads was there
+    assert [s.id for s in course.steps] == seen
