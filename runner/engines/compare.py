@@ -5,21 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import mlx.core as mx
 from mlx import nn
 
 from runner.engines import randomness
+from runner.engines.backend import on_cpu
 from runner.engines.lora import Attached
-from runner.engines.protocol import AnswerComparison, GenerateResult, PathComparison, TuneRequest
+from runner.engines.protocol import (
+    MEASURED_SECONDS,
+    PAYS,
+    AnswerComparison,
+    GenerateResult,
+    PathComparison,
+    TuneRequest,
+)
 from runner.engines.rows import Row
 from runner.engines.step import Arrays, LossPath, Step
 from runner.spec.model import GenerateSpec
 
 # of losses and gradients, relative: rounding of the type, amplified by depth
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
-PAYS = 1.2  # a path may take so many times as long, for timings of one micro-batch are noisy on a busy machine
+ROUNDS = 3  # of timing both again, in turn, before a path is said not to pay: it would be off for good
 KEYS = {  # of a spec's `train`, by path
     "packed": "pack",
     "share_prefix": "share_prefix",
@@ -38,6 +47,33 @@ class Measured:
     peak_memory_bytes: int
 
 
+_Timed = TypeVar("_Timed", Measured, GenerateResult)
+
+
+def clock() -> float:
+    """Seconds that do not depend on what else the machine does: the processor's, where that is what computes."""
+    return time.process_time() if on_cpu() else time.perf_counter()
+
+
+def is_slow(without: float, taken: float) -> bool:
+    """Whether a path of these seconds clearly does not pay."""
+    return without >= MEASURED_SECONDS and taken > PAYS * without
+
+
+def confirmed(without: _Timed, taken: _Timed, again: Callable[[bool], _Timed]) -> tuple[_Timed, _Timed]:
+    """Both with their best seconds, timed again as long as the path seems slow; `again(True)` takes the path.
+
+    One slow timing is often the machine's and not the path's. Whichever of the two was disturbed gets better by this,
+    so that only a path that is slower in every round stays slow.
+    """
+    for _ in range(ROUNDS):
+        if not is_slow(without.seconds, taken.seconds):
+            break
+        without = replace(without, seconds=min(without.seconds, again(False).seconds))
+        taken = replace(taken, seconds=min(taken.seconds, again(True).seconds))
+    return without, taken
+
+
 def longest(rows: Sequence[Row], count: int) -> tuple[Row, ...]:
     """The rows with the most tokens: what memory and time depend on."""
     return tuple(sorted(rows, key=lambda r: (-len(r.tokens), r.id))[:count])
@@ -52,10 +88,10 @@ def measure(step: Step, rows: tuple[Row, ...], attached: Attached) -> Measured:
     resident = mx.get_active_memory()
     seconds = []
     for _ in range(2):
-        began = time.perf_counter()
+        began = clock()
         result = step.micro(step.path.batch(rows), scale, keys, None)
         mx.eval(result.loss, result.gradients)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(clock() - began)
     return Measured(float(result.loss.item()), result.gradients, min(seconds), mx.get_peak_memory() - resident)
 
 
@@ -76,7 +112,7 @@ def verdict(path: str, without: Measured, taken: Measured, *, dtype: str) -> Pat
     finding = ""
     if not max(loss, gradient) <= tolerance:
         finding = f"it differs by {max(loss, gradient):.0e}, more than {tolerance:.0e}"
-    elif taken.seconds > PAYS * without.seconds:
+    elif is_slow(without.seconds, taken.seconds):
         finding = f"it takes {taken.seconds / without.seconds:.2f} times as long"
     return PathComparison(
         path,
@@ -114,28 +150,45 @@ def compare_paths(
         path, _ = choose(replace(request, train_spec=settings))
         return measure(Step(model, path, attached.dropout), chosen, attached)
 
+    def pair(name: str, without: Measured, taken: Measured, before: tuple[str, ...]) -> PathComparison:
+        pair = confirmed(without, taken, lambda is_taken: by(*before, name) if is_taken else by(*before))
+        return verdict(name, *pair, dtype=dtype)
+
     packed = by("packed")
-    found = [verdict("packed", by(), packed, dtype=dtype)]
-    return (*found, *(verdict(name, packed, by("packed", name), dtype=dtype) for name in names if name != "packed"))
+    found = [pair("packed", by(), packed, ())]
+    further = (pair(name, packed, by("packed", name), ("packed",)) for name in names if name != "packed")
+    return (*found, *further)
 
 
 def compare_answers(
     settings: GenerateSpec, answer: Callable[[GenerateSpec], GenerateResult]
 ) -> tuple[AnswerComparison, ...]:
     """Answers one by one, in batches, and in batches behind a shared prefix: each against the way before it."""
+
+    def timed(way: GenerateSpec) -> GenerateResult:
+        began = clock()
+        return replace(answer(way), seconds=clock() - began)
+
     alone = replace(settings, batch_size=1, share_prefix=False)
     ways = [("batch", replace(settings, share_prefix=False), settings.batch_size != 1)]
     ways.append(("share_prefix", replace(settings, share_prefix=True), settings.share_prefix))
-    before, found = answer(alone), []
+    slow, before, found = alone, timed(alone), []
     for path, way, is_on in ways:
         if not is_on:
             continue
-        made = answer(way)
+        made = timed(way)
         if path == "share_prefix" and not made.paths_taken[path].startswith("on"):
             continue
-        found.append(answers_verdict(path, before, made))
-        before = made
+        again = partial(_either, timed, slow, way)
+        found.append(answers_verdict(path, *confirmed(before, made, again)))
+        slow, before = way, made
     return tuple(found)
+
+
+def _either(
+    timed: Callable[[GenerateSpec], GenerateResult], without: GenerateSpec, taken: GenerateSpec, is_taken: bool
+) -> GenerateResult:
+    return timed(taken if is_taken else without)
 
 
 def answers_verdict(path: str, without: GenerateResult, taken: GenerateResult) -> AnswerComparison:
@@ -145,7 +198,7 @@ def answers_verdict(path: str, without: GenerateResult, taken: GenerateResult) -
     finding = ""
     if different:
         finding = f"{len(different)} of {len(taken.completions)} answers differ"
-    elif taken.seconds > PAYS * without.seconds:
+    elif is_slow(without.seconds, taken.seconds):
         finding = f"it takes {taken.seconds / without.seconds:.2f} times as long"
     return AnswerComparison(
         path,

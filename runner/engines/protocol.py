@@ -16,6 +16,9 @@ Event = dict[str, Any]
 """A progress event, JSON-able: {"event": "update", "done": 12, "total": 90, "loss": 0.41, "learning_rate": 2e-5,
 "tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}."""
 
+PAYS = 1.25  # a fast path may take so many times as long as the computation without it before it does not pay,
+MEASURED_SECONDS = 1.0  # where that takes long enough for its time to mean something
+
 OnEvent = Callable[[Event], None]
 Asked = Callable[[], bool]
 """A question that the caller answers between two micro-batches."""
@@ -124,7 +127,8 @@ class PathComparison(_Pinned):
     loss_difference: float  # relative
     gradient_difference: float  # length of the difference of all gradients, relative
     tolerance: float  # that both are held to, by the computing type
-    seconds: dict[str, float]  # without, with: one micro-batch, forward and backward, the better of two
+    seconds: dict[str, float]  # without, with: one micro-batch, forward and backward, the best of several; on a CPU
+    # seconds of the processor, so that others on the machine count little
     peak_memory_bytes: dict[str, int]  # without, with
     finding: str = ""  # why it should be off here; empty where it agrees and pays
 
@@ -135,7 +139,7 @@ class AnswerComparison(_Pinned):
 
     path: str  # batch | share_prefix
     different: tuple[str, ...]  # ids of samples that were answered otherwise
-    seconds: dict[str, float]  # without, with
+    seconds: dict[str, float]  # without, with, as in `PathComparison`
     peak_memory_bytes: dict[str, int]  # without, with
     finding: str = ""  # why it should be off here; empty where it agrees and pays
 

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from runner import files
+from runner.engines.protocol import MEASURED_SECONDS, PAYS
 from runner.errors import StepError
 from runner.plan.model import Step
 from runner.plan.paths import ON, Pins
 from runner.plan.rehearsal import KIND
-
-SLOW = 1.25  # a fast path may take so many times as long as the plain one before it is turned off,
-MEASURED_SECONDS = 1.0  # where the plain one takes long enough for its time to mean something
 
 Report = Callable[[Step], Path | None]  # a rehearsal's report, None where it did not come to an end
 
@@ -98,7 +96,7 @@ def _pin(one: Mapping[str, Any]) -> str:
     without, taken = one["seconds"]["without"], one["seconds"]["with"]
     if _differs(one):
         return f"off: {one['finding']}"
-    if without >= MEASURED_SECONDS and taken > SLOW * without:
+    if without >= MEASURED_SECONDS and taken > PAYS * without:
         return f"off: it takes {taken / without:.2f} times as long"
     return ON
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import mlx.core as mx
 import pytest
 
-from runner.engines.compare import Measured, answers_verdict, verdict
+from runner.engines.compare import Measured, answers_verdict, confirmed, verdict
 from runner.engines.protocol import GenerateRequest, GenerateResult, TuneRequest
 from runner.engines.table import open_engine
 from runner.samples.sample import Completion
@@ -68,6 +68,42 @@ def test_a_path_that_does_not_pay_is_pinned_off():
     found = verdict("share_prefix", measured(), measured(seconds=1.5), dtype="float32")
     assert found.pin == "off: it takes 1.50 times as long"
     assert verdict("share_prefix", measured(), measured(seconds=1.1), dtype="float32").pin == "on"
+
+
+def test_a_path_too_short_to_be_timed_is_not_said_to_be_slow():
+    assert verdict("packed", measured(seconds=0.2), measured(seconds=0.9), dtype="float32").pin == "on"
+
+
+def timings(without, taken):
+    """Measurements to be handed out in turn, and what was asked for."""
+    left, asked = {False: list(without), True: list(taken)}, []
+
+    def again(is_taken):
+        asked.append(is_taken)
+        return measured(seconds=left[is_taken].pop(0))
+
+    return asked, again
+
+
+def test_a_path_that_was_slow_once_is_timed_again_and_stays_on():
+    asked, again = timings([2.0], [1.1])
+    found = confirmed(measured(seconds=2.0), measured(seconds=5.0), again)
+    assert [m.seconds for m in found] == [2.0, 1.1]
+    assert asked == [False, True]
+    assert verdict("packed", *found, dtype="float32").pin == "on"
+
+
+def test_a_path_that_is_slow_in_every_round_is_turned_off():
+    asked, again = timings([2.0, 2.5, 2.0], [3.1, 3.0, 4.0])
+    found = confirmed(measured(seconds=2.1), measured(seconds=3.2), again)
+    assert len(asked) == 6
+    assert verdict("packed", *found, dtype="float32").pin == "off: it takes 1.50 times as long"
+
+
+def test_a_path_that_pays_is_not_timed_again():
+    asked, again = timings([], [])
+    confirmed(measured(seconds=2.0), measured(seconds=2.4), again)
+    assert asked == []
 
 
 def test_answers_that_differ_or_take_longer_are_pinned_off():
