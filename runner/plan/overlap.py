@@ -18,7 +18,10 @@ def overlap_steps(spec: Spec) -> tuple[Step, ...]:
             continue
         reasons = [spec.datasets[name].allow_overlap for name in (evaluation.dataset, *others)]
         needs = [Need("judged", f"prepare/{evaluation.dataset}", f"{evaluation.split}.marks.jsonl")]
-        needs += [Need(f"learned.{name}", f"prepare/{name}", f"{TRAIN}.marks.jsonl") for name in others]
+        needs += [Need("judged_rows", f"prepare/{evaluation.dataset}", f"{evaluation.split}.jsonl")]
+        for name in others:
+            needs.append(Need(f"learned.{name}", f"prepare/{name}", f"{TRAIN}.marks.jsonl"))
+            needs.append(Need(f"rows.{name}", f"prepare/{name}", f"{TRAIN}.jsonl"))
         steps.append(
             Step(
                 id=f"overlap/{evaluation.id}",

@@ -11,6 +11,22 @@ from runner.store.artifacts import Artifacts
 from runner.store.manifest import Manifest
 
 FILE = "findings.json"
+CHECKING = ("prepare", "lengths", "overlap")  # kinds of steps that leave findings about data
+MOST_TOLD = 5
+
+
+def warnings_of(manifest: Manifest, artifacts: Artifacts) -> list[str]:
+    """What a finished step found odd about data, one line each, the first few; [] for steps that look at none."""
+    if manifest.step.partition("/")[0] not in CHECKING or FILE not in manifest.outputs:
+        return []
+    found = files.read_json(artifacts.place(manifest.key) / FILE)["findings"]
+    more = [f"{len(found) - MOST_TOLD:,} more of {manifest.step}: see the report"] if len(found) > MOST_TOLD else []
+    return [_line(f) for f in found[:MOST_TOLD]] + more
+
+
+def _line(finding: Mapping[str, Any]) -> str:
+    place = f"{finding['path']}:{finding['line']}" if finding["line"] else finding["path"]
+    return f"{place}: {finding['message']} [{finding['code']}]"
 
 
 def data_checks(dataset: str, spec: Spec, artifacts: Artifacts, manifests: Mapping[str, Manifest]) -> dict[str, Any]:

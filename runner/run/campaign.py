@@ -187,6 +187,7 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: O
         log=place(root, spec.metadata.name).with_name("worker.log"),
         check_sources=lambda names: check_unchanged(spec, root, surveyed, names),
         command=f"lorarun apply {spec.path}",
+        tell_again=bool(options.targets),
     )
     course = Course(
         planned.steps,

@@ -18,6 +18,7 @@ from runner.plan.keys import Components
 from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
 from runner.run.adapting import StoppedForMemory
+from runner.run.beside import warnings_of
 from runner.run.journal import Listener
 from runner.run.space import check_space, forecast_here, used_bytes
 from runner.run.watched import Watched, memory_of
@@ -54,6 +55,7 @@ class Loop:
     log: Path
     check_sources: Callable[[Iterable[str]], None]  # raises where one changed since the run began
     command: str  # what goes on with an interrupted run
+    tell_again: bool = False  # what is odd about data also of steps that are cached
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
     _workers: Workers = field(init=False)
@@ -105,6 +107,8 @@ class Loop:
             self._verify(planned.key)
             self.outcomes[step.id] = StepOutcome(planned, planned.key, "cached")
             self.emit({"event": "cached", **about})
+            if self.tell_again:
+                self._tell(self.artifacts.manifests()[planned.key])
             return
         self._check_space(step)
         self.emit({"event": "begin", **about, "title": step.title, "reasons": [r.text for r in planned.reasons]})
@@ -121,6 +125,11 @@ class Loop:
         self.emit(
             {"event": "end", **about, "seconds": round(time.monotonic() - started, 3), "measures": _brief(manifest)}
         )
+        self._tell(manifest)
+
+    def _tell(self, manifest: Manifest) -> None:
+        for text in warnings_of(manifest, self.artifacts):
+            self.emit({"event": "warning", "text": text})
 
     def _execute(self, step: Step, key: str, parts: Components) -> Manifest:
         watched = self._current = self._workers.serving(step)

@@ -1,6 +1,6 @@
 """Image files of a data set: found safely, opened within limits, and known by bytes, by pixels and by look.
 
-Pixels are compared as stored: an EXIF orientation is reported, not applied (mlx-vlm applies it when it reads an image).
+Pixels are compared upright, as mlx-vlm reads them: a picture that is stored turned is the same as its upright copy.
 """
 
 from __future__ import annotations
@@ -24,6 +24,15 @@ MAX_PIXELS = 50_000_000
 MIN_SIDE = 4  # pixels
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")
 _ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _LOOK_SIDE = 16
 
 
@@ -33,7 +42,7 @@ class ImageFacts:
 
     digest: str
     pixel_digest: str
-    width: int
+    width: int  # as stored
     height: int
     orientation: int  # EXIF; 1 is upright
     frames: int
@@ -91,8 +100,11 @@ def _check_size(image: Image.Image) -> None:
 
 def _facts(data: bytes, image: Image.Image) -> ImageFacts:
     mode = "RGBA" if "A" in image.getbands() or "transparency" in image.info else "RGB"
-    pixels = image.convert(mode)
-    head = f"{mode} {image.width} {image.height}\n".encode()
+    orientation = int(image.getexif().get(_ORIENTATION, 1) or 1)
+    # Not `ImageOps.exif_transpose`: that writes the metadata anew, which broken ones do not allow.
+    turn = _UPRIGHT.get(orientation)
+    pixels = (image if turn is None else image.transpose(turn)).convert(mode)
+    head = f"{mode} {pixels.width} {pixels.height}\n".encode()
     grey = np.asarray(pixels.convert("L").resize((_LOOK_SIDE + 1, _LOOK_SIDE), Image.Resampling.BOX), dtype=np.int16)
     steps = np.diff(grey, axis=1)
     return ImageFacts(
@@ -100,7 +112,7 @@ def _facts(data: bytes, image: Image.Image) -> ImageFacts:
         pixel_digest="sha256:" + hashlib.sha256(head + pixels.tobytes()).hexdigest(),
         width=image.width,
         height=image.height,
-        orientation=int(image.getexif().get(_ORIENTATION, 1) or 1),
+        orientation=orientation,
         frames=int(getattr(image, "n_frames", 1)),
         look=np.packbits(steps > 0).tobytes(),
         flat=bool((np.abs(steps) > 2).mean() < 0.1),

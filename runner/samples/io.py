@@ -104,14 +104,19 @@ def _check(value: Sample | Fact | ImageRef | Completion) -> None:
             raise TypeError(f"`{field.name}` is not of type {field.type}")
 
 
-def read_samples(path: Path) -> tuple[Sample, ...]:
-    """Samples that `write_samples` wrote.
+def stream_samples(path: Path) -> Iterator[Sample]:
+    """Samples that `write_samples` wrote, one in memory at a time.
 
     Raises:
         InvalidError: the file is missing or no plain file.
         IntegrityError: a line is not a sample, so somebody changed the file.
     """
-    return tuple(_typed(path, number, sample_from, row) for number, row in _read(path))
+    return (_typed(path, number, sample_from, row) for number, row in _read(path))
+
+
+def read_samples(path: Path) -> tuple[Sample, ...]:
+    """All samples of a file; see `stream_samples`."""
+    return tuple(stream_samples(path))
 
 
 def read_completions(path: Path) -> tuple[Completion, ...]:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import files
-from runner.errors import Diagnostic, IntegrityError
-from runner.samples.findings import Findings
+from runner.errors import IntegrityError
+from runner.samples.images import ImageFacts
 from runner.samples.io import MAX_LINE_BYTES, blocks
 from runner.samples.sample import Sample
 from runner.samples.text import bare
@@ -22,19 +22,27 @@ class Mark:
 
     source: str  # "data/demo/train.jsonl:12"
     prompt: str
-    images: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()  # digests of their pixels
+    looks: tuple[tuple[str, str], ...] = ()  # pixels and, in hex digits, look of those whose look says anything
 
 
-def mark_of(sample: Sample) -> Mark:
-    """The mark of a sample; case, white space and punctuation of its prompt do not count."""
+def mark_of(sample: Sample, facts: Mapping[str, ImageFacts]) -> Mark:
+    """The mark of a sample; case, white space and punctuation of its prompt do not count.
+
+    Args:
+        facts: of its images, by path.
+    """
+    images = [facts[i.path] for i in sample.images]
+    looks = tuple((f.pixel_digest, f.look.hex()) for f in images if not f.flat)
     text = "" if sample.images else bare(sample.prompt)
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
-    return Mark(sample.source, digest, tuple(i.digest for i in sample.images))
+    return Mark(sample.source, digest, tuple(f.pixel_digest for f in images), looks)
 
 
 def write_marks(path: Path, marks: Iterable[Mark]) -> None:
     """Write marks, one a line; they never lie in memory all at once."""
-    lines = (json.dumps([m.source, m.prompt, *m.images], ensure_ascii=False, separators=(",", ":")) for m in marks)
+    rows = ([m.source, m.prompt, m.images, m.looks] for m in marks)
+    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
     files.write_bytes(path, blocks(lines))
 
 
@@ -51,42 +59,7 @@ def read_marks(path: Path) -> tuple[Mark, ...]:
 
 def _mark(path: Path, line: bytes) -> Mark:
     try:
-        source, prompt, *images = json.loads(line)
+        source, prompt, images, looks = json.loads(line)
+        return Mark(str(source), str(prompt), tuple(map(str, images)), tuple((str(p), str(k)) for p, k in looks))
     except (ValueError, TypeError, RecursionError) as error:
         raise IntegrityError(f"`{path}` does not hold marks as lorarun writes them: {error}") from error
-    return Mark(str(source), str(prompt), tuple(map(str, images)))
-
-
-def compare(judged: Iterable[Mark], learned: Mapping[str, Iterable[Mark]], *, allowed: str) -> Findings:
-    """What a judged split shares with rows that other data sets learn from, by name of the data set.
-
-    Args:
-        allowed: the reason why that may be; "" makes every shared row an error.
-    """
-    places: dict[str, str] = {}
-    for name, marks in learned.items():
-        for mark in marks:
-            for key in (mark.prompt, *mark.images):
-                places.setdefault(key, f"{mark.source}, which `{name}` learns from")
-    places.pop("", None)
-    findings = Findings()
-    for mark in judged:
-        what = [("E734", "the same image as", i) for i in mark.images] + [("E731", "the same input as", mark.prompt)]
-        for code, how, key in what:
-            if key in places:
-                findings.add(_shared(code, f"{how} {places[key]}", mark.source, allowed))
-                break
-    return findings
-
-
-def _shared(code: str, message: str, source: str, allowed: str) -> Diagnostic:
-    path, _, line = source.rpartition(":")
-    return Diagnostic(
-        code,
-        message,
-        path=path or source,
-        line=int(line) if line.isdigit() else 0,
-        severity="warning" if allowed else "error",
-        help="" if allowed else "take the row out of one of them, or give a reason in `allow_overlap`",
-        note=f"allowed by the spec: {allowed}" if allowed else "",
-    )

@@ -9,19 +9,17 @@ from __future__ import annotations
 import hashlib
 import itertools
 from array import array
-from dataclasses import dataclass, field
-
-import numpy as np
+from dataclasses import dataclass
 
 from runner.errors import Diagnostic
 from runner.samples.findings import Findings
 from runner.samples.images import ImageFacts
-from runner.samples.shingles import ShingleIndex, shingles
+from runner.samples.looks import alike
+from runner.samples.near import LEAST_ANSWER, Found, HeldTexts
+from runner.samples.shingles import shingles
 from runner.samples.text import bare
 
 TRAIN = "train"
-LOOK_BITS = 10  # of 256; two images this close look the same
-_CHUNK = 256
 _TWICE = "drop one of them: it counts twice"
 
 
@@ -34,15 +32,6 @@ class Entry:
     reference: str
     images: tuple[ImageFacts, ...] = ()
     cluster: str = ""
-
-
-@dataclass
-class _Held:
-    """The texts of one held-out split, for near-duplicates."""
-
-    lines: list[int] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    index: ShingleIndex | None = None
 
 
 def _hash(text: str) -> int:
@@ -65,17 +54,18 @@ class Overlap:
         self._looks: dict[str, list[tuple[bytes, int]]] = {split: [] for split in paths}
         self._clusters: dict[str, set[str]] = {}
         self._order: list[str] = []
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, HeldTexts] = {}  # inputs of rows without images
+        self._answers: dict[str, HeldTexts] = {}  # right answers of rows with images
         self.counts: dict[str, int] = {}
 
     def open(self, split: str) -> None:
         """Say that the rows of `split` come next."""
         self._order.append(split)
-        for held in self._held.values():
-            if held.index is None:
-                held.index = ShingleIndex(held.texts)
+        for held in (*self._held.values(), *self._answers.values()):
+            held.close()
         if split != TRAIN:
-            self._held[split] = _Held()
+            self._held[split] = HeldTexts()
+            self._answers[split] = HeldTexts(as_forms=True, least=LEAST_ANSWER)
 
     def add(self, split: str, entry: Entry) -> None:
         """Compare one row with those before it."""
@@ -95,8 +85,10 @@ class Overlap:
         self._line.append(entry.line)
         self._exact.append(_hash(entry.input))
         self._reference.append(_hash(bare(entry.reference)))
-        if not entry.images:
-            self._near(split, entry, text)
+        if entry.images:
+            self._near(self._answers, split, entry.line, bare(entry.reference))
+        else:
+            self._near(self._held, split, entry.line, text)
 
     def _same(self, split: str, entry: Entry, earlier: int) -> None:
         other, line = self._splits[self._split[earlier]], self._line[earlier]
@@ -114,17 +106,20 @@ class Overlap:
             self._count("W737")
             self._findings.warning("W737", f"the same row as {where}", self._paths[split], entry.line, help=_TWICE)
 
-    def _near(self, split: str, entry: Entry, text: str) -> None:
+    def _near(self, held: dict[str, HeldTexts], split: str, line: int, text: str) -> None:
         every = shingles(text)
-        for other, held in self._held.items():
-            near = held.index.find(text, every) if held.index and other != split else None
-            if near:
-                where = f"{self._paths[other]}:{held.lines[near.position]}"
-                alike = f"{near.similarity:.0%} like {where}, which is in `{other}`"
-                self._shared("E733", f"nearly the same input: {alike}", split, entry.line)
-        if split in self._held:
-            self._held[split].lines.append(entry.line)
-            self._held[split].texts.append(text)
+        for other, texts in held.items():
+            if other != split:
+                found = texts.ask((split, line), text, every)
+                if found:
+                    self._nearly(other, found)
+        if split in held:
+            held[split].add(line, text)
+
+    def _nearly(self, other: str, found: Found) -> None:
+        where = f"{self._paths[other]}:{found.line}"
+        alike = f"{found.similarity:.0%} like {where}, which is in `{other}`"
+        self._shared("E733", f"nearly the same input: {alike}", *found.place)
 
     def _add_image(self, split: str, entry: Entry, image: ImageFacts) -> None:
         other, line = self._pixels.setdefault(image.pixel_digest, (split, entry.line))
@@ -145,28 +140,41 @@ class Overlap:
 
     def finish(self) -> None:
         """Compare the looks of images, and say what could not be compared."""
-        for split, held in self._held.items():
-            index = held.index or ShingleIndex(held.texts)
-            if held.texts and index.is_templated:
-                share = f"{index.templated_share:.0%}"
-                message = f"rows share {share} of their wording, so near-duplicates were not looked for"
-                self._findings.warning("W739", message, self._paths[split])
+        for other, held in self._held.items():
+            for found in held.finish():
+                self._nearly(other, found)
+            self._untold(other, held.without_fields(), len(held))
+        for other, held in self._answers.items():
+            for found in held.finish():
+                self._answered(other, found)
         for other, split in itertools.combinations(self._order, 2):
             if self._looks[split] and self._looks[other]:
                 self._alike(split, other)
 
+    def _untold(self, split: str, rows: int, total: int) -> None:
+        """Say that most rows of a form hold too little for a near-duplicate to be told from an ordinary row."""
+        if rows and 2 * rows >= total:
+            message = (
+                f"{rows:,} of {total:,} rows hold so little besides wording that most share that a near-duplicate of "
+                "one cannot be told from an ordinary row; only equal inputs are found"
+            )
+            self._findings.warning("W739", message, self._paths[split])
+
+    def _answered(self, other: str, found: Found) -> None:
+        split, line = found.place
+        where = f"{self._paths[other]}:{found.line}"
+        message = f"another image with nearly the answer of {where} ({found.similarity:.0%}), which is in `{other}`"
+        self._count("W733")
+        self._findings.warning(
+            "W733", message, self._paths[split], line, help="see whether both are of one scene or document"
+        )
+
     def _alike(self, split: str, other: str) -> None:
         rows, held = self._looks[split], self._looks[other]
-        right = np.frombuffer(b"".join(look for look, _ in held), dtype=np.uint64).reshape(len(held), -1)
-        for start in range(0, len(rows), _CHUNK):
-            chunk = rows[start : start + _CHUNK]
-            left = np.frombuffer(b"".join(look for look, _ in chunk), dtype=np.uint64).reshape(len(chunk), -1)
-            distance = np.bitwise_count(left[:, None, :] ^ right[None, :, :]).sum(axis=2)
-            for i in np.flatnonzero(distance.min(axis=1) <= LOOK_BITS):
-                where = f"{self._paths[other]}:{held[int(distance[i].argmin())][1]}"
-                message = f"an image that looks like that of {where}, which is in `{other}`"
-                self._count("W736")
-                self._findings.warning("W736", message, self._paths[split], chunk[int(i)][1])
+        for i, j in alike([look for look, _ in rows], [look for look, _ in held]):
+            message = f"an image that looks like that of {self._paths[other]}:{held[j][1]}, which is in `{other}`"
+            self._count("W736")
+            self._findings.warning("W736", message, self._paths[split], rows[i][1])
 
     def _shared(self, code: str, message: str, split: str, line: int) -> None:
         self._count(code)

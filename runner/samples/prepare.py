@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Prepared:
     samples: dict[str, tuple[Sample, ...]]
     findings: tuple[Diagnostic, ...]
     report: dict[str, Any]
+    images: Mapping[str, ImageFacts] = field(default_factory=dict)  # by path
 
 
 def prepare(dataset: DatasetSpec, root: Path) -> Prepared:
@@ -52,7 +53,7 @@ def prepare(dataset: DatasetSpec, root: Path) -> Prepared:
     reading.finish()
     if findings.has_errors:
         raise InvalidError.of(findings.all())
-    return Prepared({split: samples[split] for split in paths}, findings.all(), reading.report())
+    return Prepared({split: samples[split] for split in paths}, findings.all(), reading.report(), reading.images())
 
 
 def _paths(dataset: DatasetSpec, root: Path) -> dict[str, Path]:
@@ -191,6 +192,10 @@ class _Reading:
             if abs(here - there) > LANGUAGE_SHIFT:
                 message = f"{here:.0%} of the answers are in `{language}`, and {there:.0%} of those of train"
                 self._findings.warning("W745", message, shown)
+
+    def images(self) -> dict[str, ImageFacts]:
+        """What is known of each image, by its path."""
+        return {known[0].path: known[1] for known in self._images.values() if not isinstance(known, str)}
 
     def report(self) -> dict[str, Any]:
         """Tallies, overlaps and counts of findings as plain data."""

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import InvalidError
-from runner.samples.shingles import ShingleIndex, shingles
+from runner.samples.near import HeldTexts
+from runner.samples.shingles import shingles
 
 SPLITS = ("train", "valid", "test")
 MAX_NEAR = 20_000  # texts; beyond that near-duplicates are only looked for between the finished splits
@@ -68,11 +69,11 @@ def near_pairs(texts: Sequence[str]) -> list[tuple[int, int]]:
     hashes = [shingles(text) for text in texts]
     for bit in range(max(len(texts) - 1, 0).bit_length()):
         held = [i for i in range(len(texts)) if i >> bit & 1]
-        index = ShingleIndex([texts[i] for i in held])
-        for i in range(len(texts)):
-            near = None if i >> bit & 1 else index.find(texts[i], hashes[i])
-            if near:
-                pairs.append((i, held[near.position]))
+        index = HeldTexts()
+        for i in held:
+            index.add(i, texts[i])
+        asked = [index.ask(("", i), texts[i], hashes[i]) for i in range(len(texts)) if not i >> bit & 1]
+        pairs += [(found.place[1], found.line) for found in (*asked, *index.finish()) if found]
     return pairs
 
 

@@ -1,6 +1,6 @@
 """`overlap`: does an evaluation judge on rows that its tunings learn from in other data sets?
 
-Within one data set, `prepare` compares its splits more closely.
+Within one data set, `prepare` compares its splits in the same ways.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 from runner.canonical import plain
 from runner.errors import InvalidError
 from runner.files import write_json
-from runner.samples.marks import compare, read_marks
+from runner.samples.elsewhere import nearly, same, seen
+from runner.samples.findings import Findings
+from runner.samples.io import read_samples, stream_samples
+from runner.samples.marks import read_marks
 from runner.steps.context import StepRequest, StepResult, Surroundings
 
-LEARNED = "learned."
+LEARNED, ROWS = "learned.", "rows."
 FILE = "findings.json"
 
 
@@ -21,13 +24,13 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     Raises:
         InvalidError: rows are shared, and no reason is given why they may be; each by name.
     """
-    learned = {
-        role.removeprefix(LEARNED): read_marks(path)
-        for role, path in request.inputs.items()
-        if role.startswith(LEARNED)
-    }
-    judged = read_marks(request.inputs["judged"])
-    findings = compare(judged, learned, allowed=request.params["allowed"])
+    inputs, allowed, findings = request.inputs, request.params["allowed"], Findings()
+    learned = {r.removeprefix(LEARNED): read_marks(path) for r, path in inputs.items() if r.startswith(LEARNED)}
+    rows = {r.removeprefix(ROWS): stream_samples(path) for r, path in inputs.items() if r.startswith(ROWS)}
+    judged = read_marks(inputs["judged"])
+    same(judged, learned, findings, allowed=allowed)
+    seen(judged, learned, findings)
+    nearly(read_samples(inputs["judged_rows"]), rows, findings, allowed=allowed)
     if findings.has_errors:
         raise InvalidError.of(findings.all())
     report = {"rows": len(judged), "compared": {name: len(marks) for name, marks in learned.items()}}

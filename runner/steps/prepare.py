@@ -32,7 +32,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         # One after the other: a second copy of a million rows would not fit beside the first.
         write_samples(request.out / f"{split}.jsonl", (_keep(s, columns) for s in samples))
         write_samples(request.out / f"{split}.inputs.jsonl", (_input(_keep(s, columns)) for s in samples))
-        write_marks(request.out / f"{split}.marks.jsonl", map(mark_of, samples))
+        write_marks(request.out / f"{split}.marks.jsonl", (mark_of(s, prepared.images) for s in samples))
         if split != TRAIN:
             write_json(request.out / f"{split}.texts.json", {s.id: input_text(s) for s in samples})
     known = prepared.samples.get(TRAIN) or next(iter(prepared.samples.values()))

@@ -10,8 +10,11 @@ def test_only_what_other_data_sets_teach_is_compared(spec: Spec) -> None:
     assert step.id == "overlap/chain"
     assert {n.role: (n.step, n.file) for n in step.needs} == {
         "judged": ("prepare/documents", "test.marks.jsonl"),
+        "judged_rows": ("prepare/documents", "test.jsonl"),
         "learned.images": ("prepare/images", "train.marks.jsonl"),
+        "rows.images": ("prepare/images", "train.jsonl"),
         "learned.texts": ("prepare/texts", "train.marks.jsonl"),
+        "rows.texts": ("prepare/texts", "train.jsonl"),
     }
 
 

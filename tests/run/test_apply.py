@@ -83,6 +83,10 @@ def test_a_target_runs_with_what_it_needs_and_judges_nothing(fresh: Path) -> Non
     assert {"prepare/reports", "tune/llama-lora"} <= set(mini.ran(fresh))
     assert not [step for step in mini.ran(fresh) if step.startswith(("generate/", "score/"))]
     assert "no verdict" in done.stderr
+    warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ") and "[W739]" in line]
+    again = mini.lorarun(fresh, "apply", mini.SPEC_PATH, "--target", "prepare/reports")
+    assert warned
+    assert warned == [line for line in again.stderr.splitlines() if "[W739]" in line]
     assert "no verdict" in mini.lorarun(fresh, "status").stdout
     assert not list((fresh / "ssot/records").iterdir())
     whole = mini.lorarun(fresh, "apply", mini.SPEC_PATH)

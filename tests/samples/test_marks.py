@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.errors import IntegrityError
-from runner.samples.marks import compare, mark_of, read_marks, write_marks
+from runner.samples.images import ImageFacts
+from runner.samples.marks import mark_of, read_marks, write_marks
 from runner.samples.sample import ImageRef, Sample
 
 
@@ -17,27 +18,10 @@ def picture(digest: str, prompt: str = "무엇인가?", line: int = 1) -> Sample
     return Sample("p", prompt, "답", images=(ImageRef("a.png", digest),), source=f"d/p.jsonl:{line}")
 
 
-def test_the_same_input_in_another_data_set_is_an_error_that_names_both_rows() -> None:
-    judged = [mark_of(text("서울은 어디인가?", 3)), mark_of(text("부산은 어디인가?", 4))]
-    found = compare(judged, {"learned": [mark_of(text("서울은  어디인가", 9))]}, allowed="").all()
-    assert [(d.code, d.line, d.severity) for d in found] == [("E731", 3, "error")]
-    assert "d/a.jsonl:9, which `learned` learns from" in found[0].message
-
-
-def test_an_image_is_told_by_itself_whatever_is_asked_about_it() -> None:
-    learned = {"other": [mark_of(picture("sha256:a", "묘사하라"))]}
-    assert [d.code for d in compare([mark_of(picture("sha256:a"))], learned, allowed="").all()] == ["E734"]
-    assert compare([mark_of(picture("sha256:b", "묘사하라"))], learned, allowed="").all() == ()
-
-
-def test_a_reason_makes_it_a_warning_with_the_reason() -> None:
-    same = mark_of(text("같다", 1))
-    [found] = compare([same], {"other": [same]}, allowed="문장 틀이 같다").all()
-    assert (found.severity, found.note) == ("warning", "allowed by the spec: 문장 틀이 같다")
-
-
 def test_marks_are_read_as_they_were_written(tmp_path: Path) -> None:
-    marks = (mark_of(text("가", 1)), mark_of(picture("sha256:a")), mark_of(text(" ", 2)))
+    facts = {"a.png": ImageFacts("sha256:f", "sha256:a", 9, 9, 1, 1, bytes(range(32)), flat=False)}
+    marks = tuple(mark_of(s, facts) for s in (text("가", 1), picture("sha256:f"), text(" ", 2)))
+    assert marks[1].looks == (("sha256:a", bytes(range(32)).hex()),)
     write_marks(tmp_path / "m.jsonl", marks)
     assert read_marks(tmp_path / "m.jsonl") == marks
 

@@ -247,6 +247,29 @@ def test_a_turned_photo_is_reported_and_taken_as_stored(folder):
     assert any(d.code == "W721" and "orientation 6" in d.message for d in prepared.findings)
 
 
+def test_a_picture_stored_turned_is_the_same_as_its_upright_copy(folder):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    folder.image("a.png", 5)
+    with Image.open(folder.folder / "a.png") as upright:
+        upright.transpose(Image.Transpose.ROTATE_90).save(folder.folder / "turned.png", exif=exif)
+    folder.write("train", [{"image": "a.png", "reference": "1"}])
+    folder.write("test", [{"image": "turned.png", "reference": "2"}])
+    assert any("E734" in error for error in folder.errors(prompt="무엇?", image="image"))
+
+
+def test_long_answers_that_are_nearly_equal_to_other_images_are_a_warning(folder):
+    scene = "비 내리는 시장 골목에서 노란 우산을 쓴 아이가 과일 가게 앞의 강아지를 바라보고 있고 뒤로 자전거가 서 있다"
+    folder.image("a.png", 5).image("b.png", 90, step=31)
+    folder.write("train", [{"image": "a.png", "reference": scene.replace("강아지", "고양이")}])
+    folder.write("test", [{"image": "b.png", "reference": scene}])
+    prepared = folder.prepare(prompt="무엇?", image="image")
+    (finding,) = [d for d in prepared.findings if d.code == "W733"]
+    assert (finding.path, finding.line) == ("data/뉴스/train.jsonl", 1)
+    assert "data/뉴스/test.jsonl:1" in finding.message
+    assert prepared.report["overlap"] == {"W733": 1}
+
+
 def test_an_image_folder_with_metadata_and_one_with_label_folders_are_read(folder):
     folder.image("test/고양이/1.png", 3).image("test/개/2.png", 60)
     folder.splits["test"] = "test"

@@ -46,6 +46,7 @@ def test_a_row_that_another_data_set_teaches_is_refused_by_name(tmp_path: Path) 
     taught = prepared(tmp_path, "taught", TEXTS)
     judged = prepared(tmp_path, "judged", {"test": ["대전은 선선하다", "서울은 맑고, 바람이 분다!"]})
     inputs = {"judged": judged / "test.marks.jsonl", "learned.taught": taught / "train.marks.jsonl"}
+    inputs |= {"judged_rows": judged / "test.jsonl", "rows.taught": taught / "train.jsonl"}
     with pytest.raises(InvalidError) as caught:
         run(tmp_path, "overlap", "x", {"allowed": ""}, inputs)
     [found] = caught.value.diagnostics
