@@ -45,6 +45,21 @@ def test_what_was_set_on_the_command_line_is_on_record_and_in_the_report(finishe
     assert "set on the command line" in (finished / "artifacts/mini/report.html").read_text()
 
 
+def test_evidence_of_digests_keeps_texts_out_of_the_record(finished: Path) -> None:
+    for folder in ("records", "evidence"):
+        for path in (finished / "ssot" / folder).iterdir():
+            path.unlink()
+    mini.lorarun(finished, "apply", mini.SPEC_PATH, "--set", "evidence=digests")
+    [stored] = ssot.records(finished)
+    assert stored.record.evidence_mode == "digests"
+    rows = ssot.read_evidence(finished, stored.record)
+    texts = [row["prompt"] for row in rows if row["kind"] == "sample"]
+    texts += [row["text"] for row in rows if row["kind"] == "completion"]
+    assert len(texts) > 20
+    assert {text[:7] for text in texts} == {"sha256:"}
+    assert mini.ran(finished) == []
+
+
 def test_a_project_that_moved_runs_nothing_again(finished: Path) -> None:
     moved = finished.with_name("다른 곳's “place”")
     finished.rename(moved)
