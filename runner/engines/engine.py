@@ -14,20 +14,20 @@ from typing import Any
 import mlx.core as mx
 from mlx import nn
 
-from runner.canonical import digest_value
 from runner.engines import state
 from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
 from runner.engines.compare import compare_answers, compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
-from runner.engines.fast_paths import frozen_layers, shared_prefix
+from runner.engines.fast_paths import Choice, frozen_layers, shared_prefix
+from runner.engines.frozen import FrozenLayers, folder_of
 from runner.engines.fuse import fuse
 from runner.engines.judging import judge_of
 from runner.engines.liveness import context_tokens, probe, trained_parts
 from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
 from runner.engines.memory_relief import Relief
-from runner.engines.packed import FrozenLayers, Packed, Walk
+from runner.engines.packed import Packed, Walk
 from runner.engines.protocol import (
     AnswerComparison,
     Asked,
@@ -118,13 +118,20 @@ class MlxEngine(ABC):
         prefix = shared_prefix(request, rows, image_token)
         frozen = frozen_layers(request, rows, layers=len(self.layers()), width=width, item_bytes=dtype.size)
         path = Packed(
-            self.model,
-            walk,
-            recompute=request.grad_checkpoint,
-            prefix=prefix.value,
-            frozen=FrozenLayers(frozen.value) if frozen.value else None,
+            self.model, walk, recompute=request.grad_checkpoint, prefix=prefix.value, frozen=self._frozen(frozen)
         )
         return ChosenPath(path, {"packed": "on", "share_prefix": prefix.said, "cache_frozen_layers": frozen.said})
+
+    def _frozen(self, choice: Choice) -> FrozenLayers | None:
+        if not choice.value:
+            return None
+        if not choice.on_disk or self.root is None:
+            return FrozenLayers(choice.value)
+        return FrozenLayers(choice.value, folder_of(self.root, self.model, choice.value, self.image_settings()))
+
+    def image_settings(self) -> dict[str, str]:
+        """How images are cut into patches, as plain words; nothing for text."""
+        return {}
 
     @contextmanager
     def seeing(self) -> Iterator[None]:
@@ -169,7 +176,7 @@ class MlxEngine(ABC):
             start = digest_arrays(beginning)
             chosen = self.choose_path(request, (*train, *valid))
             step = Step(self.model, chosen.path, attached.dropout)
-            digest = _request_digest(request, train, valid, start, chosen.taken)
+            digest = state.request_digest(request, train, valid, start, chosen.taken)
             judge = judge_of(request, self.answers, max((row.labels for row in valid), default=1))
             loop = Loop(request, step, train, valid, digest=digest, judge=judge)
             with checkpointed(self.layers() if chosen.patch_layers else []):
@@ -328,22 +335,3 @@ def _in_order(made: Sequence[Completion], samples: Sequence[Sample]) -> tuple[Co
     place = {sample.id: i for i, sample in enumerate(samples)}
     kinds = {"main": 0, "greedy": 1, "sampled": 2}
     return tuple(sorted(made, key=lambda c: (kinds[c.kind], c.run, place[c.sample_id])))
-
-
-def _request_digest(
-    request: TuneRequest, train: Sequence[Row], valid: Sequence[Row], start: str, taken: dict[str, str]
-) -> str:
-    """Of everything that decides the result, so that a checkpoint is only ever resumed by its own request."""
-    return digest_value(
-        {
-            "lora": request.lora,
-            "train": request.train_spec,
-            "seed": str(request.seed),
-            "stream": request.stream,
-            "micro_batch": request.micro_batch,
-            "grad_checkpoint": request.grad_checkpoint,
-            "start": start,
-            "paths": taken,
-            "rows": [[(r.id, r.tokens, r.first_label, r.prompt.images) for r in rows] for rows in (train, valid)],
-        }
-    )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from runner.engines.protocol import TuneRequest
 from runner.engines.rows import MIN_PREFIX, Row, common_prefix, text_before
+from runner.plan.paths import KEPT_IN_MEMORY_BYTES, KEPT_ON_DISK_BYTES
 
-FROZEN_LIMIT_BYTES = 10**9
 OFF = "off: not in the plan"
 
 
@@ -18,6 +18,7 @@ class Choice:
 
     value: int
     said: str
+    on_disk: bool = False  # it is kept in the project, not in memory alone
 
 
 def shared_prefix(request: TuneRequest, rows: Sequence[Row], image_token: int | None = None) -> Choice:
@@ -36,6 +37,7 @@ def frozen_layers(request: TuneRequest, rows: Sequence[Row], *, layers: int, wid
         return Choice(0, OFF)
     lower = layers - (request.lora.num_layers or layers)
     needed = sum(row.length for row in rows) * width * item_bytes
-    if needed > FROZEN_LIMIT_BYTES:
-        return Choice(0, f"off: {needed / 1e9:.1f} GB would be kept, the limit is {FROZEN_LIMIT_BYTES / 1e9:.1f} GB")
-    return Choice(lower, f"on: {lower} of {layers} layers")
+    if needed > KEPT_ON_DISK_BYTES:
+        return Choice(0, f"off: {needed / 1e9:.1f} GB would be kept, the limit is {KEPT_ON_DISK_BYTES / 1e9:.1f} GB")
+    on_disk = needed > KEPT_IN_MEMORY_BYTES
+    return Choice(lower, f"on: {lower} of {layers} layers" + ", on disk" * on_disk, on_disk)

@@ -67,8 +67,11 @@ class ImageEngine(MlxEngine):
     def _tower_name(self) -> str:
         """Of all that decides a feature's bits: the tower, how images are cut, and what computes."""
         tower = digest_arrays(dict(tree_flatten(self.model.vision_tower.parameters())))
-        parts = [tower, api.image_settings(self.processor), environment_class(), self.note, VERSION]
+        parts = [tower, self.image_settings(), environment_class(), self.note, VERSION]
         return digest_value(parts).removeprefix(PREFIX)[:16]
+
+    def image_settings(self) -> dict[str, str]:
+        return api.image_settings(self.processor)
 
     def prompt(self, sample: Sample, root: Path) -> Prompt:
         return self.reading.prompt(sample, root)

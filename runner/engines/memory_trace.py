@@ -26,7 +26,6 @@ from runner.engines.device import activate_blas
 activate_blas()
 
 from runner.engines.engine import MlxEngine, embedding_shape  # noqa: E402 -- the BLAS comes before MLX
-from runner.engines.fast_paths import FROZEN_LIMIT_BYTES  # noqa: E402
 from runner.engines.images import ImageEngine  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402
 from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
@@ -40,6 +39,7 @@ from runner.engines.protocol import GenerateRequest, TuneRequest  # noqa: E402
 from runner.engines.rows import Row  # noqa: E402
 from runner.engines.vision import MEMORY_LIMIT_BYTES, Grid  # noqa: E402
 from runner.errors import LorarunError  # noqa: E402
+from runner.plan.paths import KEPT_IN_MEMORY_BYTES  # noqa: E402
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec  # noqa: E402
 
 Answer = dict[str, Any]
@@ -157,7 +157,7 @@ def _entered_bytes(engine: MlxEngine, path: Any, rows: tuple[Row, ...], *, whole
     """What is kept of frozen lower layers: of these rows, or all that may be kept where they are not all of them."""
     width, dtype = embedding_shape(engine.layers()[-1])
     tokens = path.kept_tokens(rows) if isinstance(path, Packed) else 0
-    return FROZEN_LIMIT_BYTES if tokens and whole else tokens * width * int(dtype.size)
+    return KEPT_IN_MEMORY_BYTES if tokens and whole else min(KEPT_IN_MEMORY_BYTES, tokens * width * int(dtype.size))
 
 
 def _given(usage: Usage, tuning: Tuning, several: bool) -> int:

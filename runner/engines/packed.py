@@ -19,6 +19,7 @@ from mlx import nn
 from runner.engines.attention import causal_attention
 from runner.engines.backend import on_cpu
 from runner.engines.exponential import swiglu
+from runner.engines.frozen import FrozenLayers, row_digest
 from runner.engines.head import cross_entropy_sum
 from runner.engines.remat import recomputed
 from runner.engines.rows import Row
@@ -106,11 +107,22 @@ class Packed:
         if self._frozen is None:
             return Batch(batch.arrays, layout)
         ordered = tuple(sorted(rows, key=lambda r: r.length))
-        whole = [self._frozen.entered(self._model, self._walk, row) for row in ordered]
+        whole = [self._entered(self._frozen, row) for row in ordered]
         parts = [whole[0][: self._prefix]] * bool(self._prefix) + [w[self._prefix :] for w in whole]
         entered = {"entered": mx.concatenate(parts)}
         mx.eval(entered)
         return Batch(batch.arrays | entered, replace(layout, start=self._frozen.layers))
+
+    def _entered(self, frozen: FrozenLayers, row: Row) -> mx.array:
+        """What the first block above the frozen ones takes for this row, [tokens, width]."""
+
+        def compute() -> mx.array:
+            batch = packed_batch(self._model, self._walk, (row,), 0)
+            hidden = self._walk.hidden(self._model, Batch(batch.arrays, replace(batch.layout, stop=frozen.layers)))
+            mx.eval(hidden)
+            return hidden
+
+        return frozen.store.get(row_digest(row), compute)
 
     def kept_tokens(self, rows: Sequence[Row]) -> int:
         """Tokens whose entry into the first walked block is kept once every row was seen; 0 where none are."""
@@ -120,24 +132,6 @@ class Packed:
     def loss_sum(self, model: nn.Module, batch: Batch) -> mx.array:
         hidden = self._walk.hidden(model, batch)
         return cross_entropy_sum(self._walk.logits(model, hidden), batch.arrays["targets"])
-
-
-class FrozenLayers:
-    """The output of the lowest blocks, which no adapter touches, computed once a row and kept while training lasts."""
-
-    def __init__(self, layers: int) -> None:
-        self.layers = layers
-        self._kept: dict[tuple[object, ...], mx.array] = {}
-
-    def entered(self, model: nn.Module, walk: Walk, row: Row) -> mx.array:
-        """What the first block above takes for this row, [tokens, width]."""
-        key = (row.tokens, row.prompt.images)
-        if key not in self._kept:
-            batch = packed_batch(model, walk, (row,), 0)
-            hidden = walk.hidden(model, Batch(batch.arrays, replace(batch.layout, stop=self.layers)))
-            mx.eval(hidden)
-            self._kept[key] = hidden
-        return self._kept[key]
 
 
 def packed_batch(model: nn.Module, walk: Walk, rows: tuple[Row, ...], prefix: int) -> Batch:

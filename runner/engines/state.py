@@ -6,14 +6,17 @@ A checkpoint is two files: `<n>.safetensors`, and `checkpoint.json`, whose atomi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
 
-from runner.canonical import digest_file, plain
+from runner.canonical import digest_file, digest_value, plain
 from runner.engines.digest import read_tensors
+from runner.engines.protocol import TuneRequest
+from runner.engines.rows import Row
 from runner.errors import IntegrityError
 from runner.files import fsync, fsync_folder, read_json, write_json
 
@@ -109,6 +112,25 @@ def clear(folder: Path) -> None:
         for path in folder.iterdir():
             path.unlink()
         folder.rmdir()
+
+
+def request_digest(
+    request: TuneRequest, train: Sequence[Row], valid: Sequence[Row], start: str, taken: dict[str, str]
+) -> str:
+    """Of everything that decides the result, so that a checkpoint is only ever resumed by its own request."""
+    return digest_value(
+        {
+            "lora": request.lora,
+            "train": request.train_spec,
+            "seed": str(request.seed),
+            "stream": request.stream,
+            "micro_batch": request.micro_batch,
+            "grad_checkpoint": request.grad_checkpoint,
+            "start": start,
+            "paths": taken,
+            "rows": [[(r.id, r.tokens, r.first_label, r.prompt.images) for r in rows] for rows in (train, valid)],
+        }
+    )
 
 
 _PARTS = ("adapter", "optimizer", "gathered", "best")

@@ -40,13 +40,15 @@ def build_steps(
     configs: Mapping[str, Mapping[str, Any]] | None = None,
     pins: Pins | None = None,
     answers: Mapping[Asked, Weighed] | None = None,
+    rows: Mapping[str, int | None] | None = None,
 ) -> tuple[Step, ...]:
     """All steps of a campaign in the order they run: parents first, steps of one model together.
 
     `choices` holds the micro-batch and checkpointing of tunes that leave them to lorarun, `answers` how many answers
-    are made at a time, `configs` the models' config.json by id, `pins` the fast paths that the lock settles.
+    are made at a time, `configs` the models' config.json by id, `pins` the fast paths that the lock settles,
+    `rows` how many rows each tuning reads, where it is known.
     """
-    builder = _Builder(spec, choices or {}, configs or {}, pins or Pins())
+    builder = _Builder(spec, choices or {}, configs or {}, pins or Pins(), rows or {})
     for tune in spec.tunes:
         builder.adapter(tune)
     for evaluation in spec.evaluations.values():
@@ -64,6 +66,7 @@ class _Builder:
     choices: Mapping[str, Choice]
     configs: Mapping[str, Mapping[str, Any]]
     pins: Pins
+    rows: Mapping[str, int | None]
     steps: dict[str, Step] = field(default_factory=dict)
 
     def add(self, step: Step) -> Step:
@@ -192,7 +195,8 @@ class _Builder:
         choice = self.choices.get(tune.id)
         train = chosen(tune.train, choice)
         config, pins = self.configs.get(tune.model), self.pins.tunes.get(tune.id)
-        paths = decide(tune.lora, train, config, micro_batch=train.micro_batch, pins=pins)
+        rows = self.rows.get(tune.id)
+        paths = decide(tune.lora, train, config, micro_batch=train.micro_batch, pins=pins, rows=rows)
         return self.add(
             Step(
                 id=f"tune/{tune.id}",

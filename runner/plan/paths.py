@@ -13,6 +13,9 @@ from runner.models.walks import layer_count, unwalked
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 ON = "on"
+KEPT_IN_MEMORY_BYTES = 10**9  # of what frozen lower layers give; the rest is read again from disk
+KEPT_ON_DISK_BYTES = 16 * 10**9
+_ITEM_BYTES = 4  # of a number, at most: which type computes is not known before a model is loaded
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class _Tuning:
     config: Mapping[str, Any] | None
     micro_batch: int | None
     pins: Mapping[str, str]
+    rows: int | None
 
 
 def decide(
@@ -52,13 +56,14 @@ def decide(
     *,
     micro_batch: int | None = None,
     pins: Mapping[str, str] | None = None,
+    rows: int | None = None,
 ) -> tuple[FastPath, ...]:
     """The fast paths of a tuning on a model with this config.json (None where nothing is known of it).
 
     `pins` are the lock's: by path `on` or `off: …`, as a rehearsal measured on the user's machine. A pin can turn a
-    path off, never on where it would not be exact.
+    path off, never on where it would not be exact. `rows` are those of train and valid, None where they are not known.
     """
-    tuning = _Tuning(lora, train, config, micro_batch, pins or {})
+    tuning = _Tuning(lora, train, config, micro_batch, pins or {}, rows)
     packed = _said(tuning, "packed", train.pack, _unpacked(tuning))
     paths = [FastPath("packed", packed)]
     above = "" if packed.startswith(ON) else "the packed path is off"
@@ -68,7 +73,7 @@ def decide(
     if config is None or config.get("vision_config"):
         paths.append(FastPath("cache_vision", _said(tuning, "cache_vision", train.cache_vision, above)))
     frozen = _said(tuning, "cache_frozen_layers", train.cache_frozen_layers, above or _unfrozen(tuning))
-    return (*paths, FastPath("cache_frozen_layers", frozen))
+    return (*paths, FastPath("cache_frozen_layers", frozen if frozen != ON else ON + _where_kept(tuning)))
 
 
 def resolved(train: TrainSpec, paths: tuple[FastPath, ...]) -> TrainSpec:
@@ -137,4 +142,28 @@ def _unfrozen(tuning: _Tuning) -> str:
         return "adapters reach the first layer"
     if tuning.train.cache_frozen_layers is None and tuning.train.epochs <= 1:
         return "every row is seen once"
+    most = _most_kept_bytes(tuning)
+    if tuning.train.cache_frozen_layers is None and most is not None and most > KEPT_ON_DISK_BYTES:
+        return f"up to {_gigabytes(most)} would be kept, more than {_gigabytes(KEPT_ON_DISK_BYTES)}"
     return ""
+
+
+def _most_kept_bytes(tuning: _Tuning) -> int | None:
+    """What frozen layers give for all rows, were each as long as it may be; None where something is not known."""
+    text = (tuning.config or {}).get("text_config")
+    width = (text if isinstance(text, Mapping) else tuning.config or {}).get("hidden_size")
+    if tuning.rows is None or not isinstance(width, int):
+        return None
+    return tuning.rows * tuning.train.max_seq_length * width * _ITEM_BYTES
+
+
+def _where_kept(tuning: _Tuning) -> str:
+    most = _most_kept_bytes(tuning)
+    if most is None:
+        return ""
+    place = "in memory" if most <= KEPT_IN_MEMORY_BYTES else f"on disk beyond {_gigabytes(KEPT_IN_MEMORY_BYTES)}"
+    return f": at most {_gigabytes(most)}, {place}"
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 10**8 else f"{max(size / 1e6, 0.1):.1f} MB"

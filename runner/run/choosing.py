@@ -28,6 +28,7 @@ from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
 from runner.run.choosing_answers import Grid, Question, chosen_of, question_of
+from runner.run.counted import tuning_rows
 from runner.samples.dataset import DatasetSpec
 from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
@@ -66,7 +67,7 @@ def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chos
     before = dict(known)
     locked = read_lock(root / lock_path(spec.path)) or Lock()
     tunes: dict[str, _Asked] = {}
-    for tune in (_as_locked(t, locked) for t in _tunes(spec)):
+    for tune in (_as_locked(t, locked) for t in all_tunes(spec)):
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
         tunes[tune.id] = _ask(spec, tune, root, locked)
@@ -140,7 +141,8 @@ def pins_of(locked: Lock) -> Pins:
     return Pins({n: row.pins for n, row in locked.tunes.items()}, {n: row.pins for n, row in locked.models.items()})
 
 
-def _tunes(spec: Spec) -> Iterator[TuneSpec]:
+def all_tunes(spec: Spec) -> Iterator[TuneSpec]:
+    """Every tune, and in place of one that is swept over, its variants."""
     for tune in spec.tunes.values():
         if tune.id in spec.sweeps:
             yield from spec.sweeps[tune.id].variants
@@ -163,7 +165,8 @@ def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     model = spec.models[tune.model]
     facts = facts_of(model, root)
     grid, images = _largest(spec.datasets[tune.dataset], facts, root)
-    paths = decide(tune.lora, tune.train, facts.config, pins=pins_of(locked).tunes.get(tune.id))
+    pins, counted = pins_of(locked).tunes.get(tune.id), tuning_rows(spec, tune, root)
+    paths = decide(tune.lora, tune.train, facts.config, pins=pins, rows=counted)
     tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())

@@ -17,15 +17,15 @@ from runner.machine.disk import free_bytes
 from runner.models.facts import facts_of
 from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work, rows_read
 from runner.plan.model import Plan, PlannedStep, Step
+from runner.run.counted import lines_of
 from runner.run.dependencies import Dependency, dependencies
 from runner.run.space import DiskForecast, forecast_here, used_bytes
 from runner.run.survey import Survey
-from runner.spec.model import DatasetSpec, ModelSpec, Spec
+from runner.spec.model import ModelSpec, Spec
 from runner.store.artifacts import Artifacts
 from runner.store.manifest import Manifest
 
 REHEARSAL = "rehearsal.json"
-MAX_COUNTED_BYTES = 512 * 2**20
 MACHINE = ("backend", "chip", "blas", "blas_core", "blas_threads", "world_size")  # what speed depends on
 
 
@@ -126,7 +126,7 @@ def _same_machine(manifest: Manifest, environment: Mapping[str, str]) -> bool:
 
 def _history(spec: Spec, root: Path, plan: Plan, surveyed: Survey, manifests: Iterable[Manifest]) -> History:
     by_step = {s.step.id: surveyed.artifacts.manifests().get(s.key) for s in plan.steps if s.action == "cached"}
-    rows: dict[str, Mapping[str, int]] = {d.id: _lines(d, root) for d in spec.datasets.values()}
+    rows: dict[str, Mapping[str, int]] = {d.id: lines_of(d, root) for d in spec.datasets.values()}
     tokens: dict[str, float] = {}
     for step, manifest in by_step.items():
         if manifest and manifest.kind == "prepare":
@@ -140,19 +140,6 @@ def _history(spec: Spec, root: Path, plan: Plan, surveyed: Survey, manifests: It
         rows=rows,
         tokens=tokens,
     )
-
-
-def _lines(dataset: DatasetSpec, root: Path) -> dict[str, int]:
-    """The rows of each JSONL split, counted by lines: near enough to tell time before the data set is prepared."""
-    found = {}
-    for split, name in dataset.splits.items():
-        if name.endswith(".jsonl"):
-            try:
-                text = files.read_bytes(root / dataset.path / name, max_bytes=MAX_COUNTED_BYTES, root=root)
-            except LorarunError:  # what is wrong with it is said where it is prepared
-                continue
-            found[split] = sum(1 for line in text.split(b"\n") if line.strip())
-    return found
 
 
 def _past(manifest: Manifest) -> Past:

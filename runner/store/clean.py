@@ -16,6 +16,7 @@ from runner.store import ssot
 from runner.store.artifacts import QUARANTINE, REPLAY, WORK, Artifacts
 
 FEATURES = Path("artifacts") / ".vision"  # of images, one folder a vision tower
+ENTERED = Path("artifacts") / ".entered"  # what frozen lower layers gave for a tuning's rows, one folder a model
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class Removal:
 def removable(root: Path, *, unfinished: bool = False) -> tuple[Removal, ...]:
     """What may go, nothing of it removed.
 
-    With `unfinished`, also what only saves work: the state that interrupted steps would resume from, and the kept
-    features of images.
+    With `unfinished`, also what only saves work: the state that interrupted steps would resume from, and what is kept
+    of vision towers and frozen layers.
 
     Raises:
         IntegrityError: `ssot/` is damaged, so that nobody knows what it refers to.
@@ -48,6 +49,8 @@ def removable(root: Path, *, unfinished: bool = False) -> tuple[Removal, ...]:
     if unfinished:
         found += [_removal(p, "an unfinished step") for p in _entries(artifacts.folder / WORK)]
         found += [_removal(p, "features of images, which can be computed again") for p in _entries(root / FEATURES)]
+        again = "the output of frozen layers, which can be computed again"
+        found += [_removal(p, again) for p in _entries(root / ENTERED)]
     for folder in (root / ssot.RECORDS, root / ssot.EVIDENCE, artifacts.folder):
         found += [_removal(p, "left by a writer that was killed") for p in _entries(folder) if files.is_temporary(p)]
     return tuple(found)

@@ -19,10 +19,9 @@ EXACT = {"packed": "on", "share_prefix": "on", "cache_frozen_layers": "off: adap
 MODELS = Path(__file__).parents[2] / "data" / "models"
 
 
-def said(config=LLAMA, *, lora=None, train=None, micro_batch=4, pins=None):
-    paths = decide(
-        LoraSpec(**(lora or {})), TrainSpec(**(train or {})), config, micro_batch=micro_batch, pins=pins or {}
-    )
+def said(config=LLAMA, *, lora=None, train=None, micro_batch=4, pins=None, rows=None):
+    settings = LoraSpec(**(lora or {})), TrainSpec(**(train or {}))
+    paths = decide(*settings, config, micro_batch=micro_batch, pins=pins or {}, rows=rows)
     return {path.name: path.said for path in paths}
 
 
@@ -73,6 +72,28 @@ def test_a_pin_turns_a_path_off_and_never_on():
     found = said(lora={"dropout": 0.1}, pins=pins)
     assert found["packed"] == "off: it differs by 3e-02 here"
     assert said(lora={"dropout": 0.1}, pins={"share_prefix": "on"})["share_prefix"].startswith("off: dropout")
+
+
+@pytest.mark.parametrize(
+    ("rows", "train", "want"),
+    [
+        (30, {}, "on: at most 0.2 GB, in memory"),
+        (122, {}, "on: at most 1.0 GB, in memory"),
+        (123, {}, "on: at most 1.0 GB, on disk beyond 1.0 GB"),
+        (1953, {}, "on: at most 16.0 GB, on disk beyond 1.0 GB"),
+        (1954, {}, "off: up to 16.0 GB would be kept, more than 16.0 GB"),
+        (1954, {"cache_frozen_layers": True}, "on: at most 16.0 GB, on disk beyond 1.0 GB"),
+        (1954, {"max_seq_length": 256}, "on: at most 2.0 GB, on disk beyond 1.0 GB"),
+        (None, {}, "on"),
+    ],
+)
+def test_where_frozen_layers_are_kept_is_decided_from_rows_and_their_bound(rows, train, want):
+    settings = {"lora": {"num_layers": 2}, "train": {"epochs": 2.0, "max_seq_length": 2000} | train, "rows": rows}
+    for config in (
+        LLAMA | {"hidden_size": 1024},
+        QWEN | {"text_config": {"num_hidden_layers": 4, "hidden_size": 1024}},
+    ):
+        assert said(config, **settings)["cache_frozen_layers"] == want
 
 
 def test_answers_are_batched_behind_what_their_prompts_share():

@@ -8,7 +8,7 @@ from runner.errors import IntegrityError
 from runner.record.model import StepRecord
 from runner.store import ssot
 from runner.store.artifacts import Artifacts
-from runner.store.clean import FEATURES, Removal, removable, remove
+from runner.store.clean import ENTERED, FEATURES, Removal, removable, remove
 from tests.store.test_artifacts import made
 from tests.store.test_ssot import campaign
 
@@ -48,8 +48,9 @@ def test_unfinished_work_goes_only_where_it_is_asked_for(artifacts):
     assert gone(artifacts, unfinished=True) == [OLD, OTHER]
 
 
-def test_kept_features_of_images_go_with_unfinished_work(artifacts):
-    path = artifacts.root / FEATURES / "tower" / "ab" / "ab.safetensors"
+@pytest.mark.parametrize("kept", [FEATURES, ENTERED])
+def test_what_is_kept_of_frozen_weights_goes_with_unfinished_work(artifacts, kept):
+    path = artifacts.root / kept / "tower" / "ab" / "ab.safetensors"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"123")
     assert "tower" not in gone(artifacts)
