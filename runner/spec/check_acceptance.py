@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,7 @@ from runner.spec import units
 from runner.spec.draft import Draft
 from runner.spec.model import Key, LimitSpec, PillarSpec, TargetSpec
 from runner.spec.resolve import QUANTITIES
-from runner.spec.suggest import did_you_mean
+from runner.spec.suggest import closest, did_you_mean
 
 GROUPS = ("targets", "guards", "limits", "memory")  # names that stand for all checks of a kind
 _TARGETS: Key = ("acceptance", "targets")
@@ -70,7 +71,7 @@ def _ids(draft: Draft) -> None:
 
 
 def _target(draft: Draft, target: TargetSpec, place: Key) -> None:
-    found = draft.must_be_measured((*place, "metric"), target.metric)
+    found = draft.must_be_measured((*place, "metric"), target.metric, directed=True)
     raw = draft.tree.data["acceptance"]["targets"][place[-1]]["min_improvement"]
     if target.kind == "error_reduction" and target.min_improvement > 1:
         draft.error((*place, "min_improvement"), "E214", f"no error can be reduced by {raw}", help="100% is all of it")
@@ -114,7 +115,7 @@ def _reachable(
     elif target.kind == "relative" and target.min_improvement >= 1 and direction == "higher":
         most = (high or 0) / (1 + target.min_improvement)
         note = f"a baseline over {most:.3g} cannot reach it" if high is not None else ""
-        draft.warn(at, "W509", f"{raw} is to {1 + target.min_improvement:g} times the baseline", help=note)
+        draft.warn(at, "W509", f"{raw} more is {1 + target.min_improvement:g} times the baseline", help=note)
     elif target.min_improvement == 0:
         draft.warn(at, "W509", "no gain is asked for", help="write what must be gained, such as `15%`")
 
@@ -125,7 +126,7 @@ def _guards(draft: Draft) -> None:
         return
     for i, name in enumerate(guards.metrics):
         place: Key = ("acceptance", "guards", "metrics", i)
-        found = draft.must_be_measured(place, name)
+        found = draft.must_be_measured(place, name, directed=True)
         info = METRICS.get(found[1].name) if found else None
         if info and info.direction == "none":
             message = f"`{name}` has no better or worse, so it cannot be guarded"
@@ -175,13 +176,20 @@ def _quantity(draft: Draft, name: str, place: Key) -> bool:
 
 
 def _bound(draft: Draft, place: Key, metric: str, value: Any, unit: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return  # the schema says so
     try:
         number = units.quantity(value, unit)
     except ValueError:
-        example = {"bytes": "`20GB`", "seconds": "`8h`"}.get(unit, "0.05 or `5%`")
-        draft.error(
-            place, "E212", f"`{metric}` is not measured in what `{value}` says", help=f"write it like {example}"
+        if isinstance(value, str) and not any(
+            re.fullmatch(known, value, re.ASCII) for known in units.PATTERNS.values()
+        ):
+            return
+        what, example = {"bytes": ("size", "`20GB`"), "seconds": ("duration", "`8h`")}.get(
+            unit, ("number or a share", "0.05 or `5%`")
         )
+        message = f"`{metric}` is a {what}, and `{value}` is none"
+        draft.error(place, "E212", message, help=f"write it like {example}")
         return
     if unit == "bytes" and number <= 0:
         draft.error(place, "E103", f"`{metric}` cannot be held to {value}", help="it must be more than 0")
@@ -237,9 +245,11 @@ def _unsure(draft: Draft) -> bool:
 
 
 def _pillar(draft: Draft, pillar: PillarSpec, place: Key, checks: list[str]) -> None:
+    unknown = [limit.metric for limit in draft.spec.acceptance.limits if limit.id == limit.metric not in QUANTITIES]
+    named = [check for check in checks if not check.startswith("guard.")]
     for i, name in enumerate(() if _unsure(draft) else pillar.requires):
-        if name not in checks:
-            help = did_you_mean(name, checks, what="checks")
+        if name not in checks and not closest(name, unknown):  # a misspelt limit is reported where it is written
+            help = did_you_mean(name, checks if closest(name, checks) else named, what="checks")
             draft.error((*place, "requires", i), "E201", f"there is no check `{name[:80]}`", help=help)
     if isinstance(pillar.need, int) and pillar.need > len(pillar.requires):
         message = f"`need` is {pillar.need}, and only {len(pillar.requires)} checks are listed"

@@ -78,10 +78,16 @@ def _train(draft: Draft, tune: TuneSpec, name: str) -> None:
         draft.error((*place, "weight_decay"), "E221", message, help="write `optimizer: adamw`, or leave it out")
     if train.micro_batch and train.micro_batch > train.batch_size:
         message = f"`micro_batch` is {train.micro_batch}, more than `batch_size` ({train.batch_size})"
-        draft.error((*place, "micro_batch"), "E221", message, help="an update has batch_size rows")
+        draft.error(
+            (*place, "micro_batch"),
+            "E221",
+            message,
+            help=f"an update has `batch_size` rows: `micro_batch: {train.batch_size}` is the most",
+        )
     elif train.micro_batch and train.batch_size % train.micro_batch:
         message = f"`batch_size` ({train.batch_size}) is not a multiple of `micro_batch` ({train.micro_batch})"
-        draft.error((*place, "micro_batch"), "E221", message, help="choose a divisor")
+        fits = [str(n) for n in range(1, train.batch_size + 1) if train.batch_size % n == 0]
+        draft.error((*place, "micro_batch"), "E221", message, help=f"it can be {', '.join(fits[:12])}")
     if train.max_updates and train.warmup_updates >= train.max_updates:
         message = f"all {train.max_updates} updates are warm-up"
         draft.warn((*place, "warmup_updates"), "W526", message, help="warm-up is usually 3 to 10 % of the updates")

@@ -11,9 +11,10 @@ from runner.spec.fields import ID
 from runner.spec.model import Key
 from runner.spec.schema import API_VERSION
 from runner.spec.source import Tree, at_key, at_value, dotted
-from runner.spec.suggest import closest, did_you_mean, foreign
+from runner.spec.suggest import closest, did_you_mean, foreign, id_like
 from runner.spec.validator import Fault, keys_at
 
+_LANGUAGES = {"kr": "ko", "ko-kr": "ko", "korean": "ko", "한국어": "ko", "us": "en", "en-us": "en", "english": "en"}
 _KINDS = {
     "string": "a text",
     "integer": "a whole number",
@@ -37,7 +38,9 @@ def complain(tree: Tree, fault: Fault, schema: dict[str, Any]) -> Diagnostic:
         return at_key(origin, "E102", f"`{fault.place[-1]}` is missing{where}", help=_lead(fault))
     if fault.rule == "key":
         help = "an id has small letters, digits, Hangul, `-` and `_`, at most 64"
-        if fault.constraint != ID:
+        if fault.constraint == ID and re.fullmatch(ID, id_like(str(fault.place[-1]))):
+            help = f"write `{id_like(str(fault.place[-1]))}`: {help}"
+        elif fault.constraint != ID:
             help = "a field's name has small letters, digits and `_`, and begins with a letter"
         return at_key(origin, "E106", f"`{str(fault.place[-1])[:80]}` cannot be a name here", help=help)
     code, message, help = _explain(fault, name)
@@ -72,6 +75,8 @@ def _lead(fault: Fault) -> str:
         return f"write `apiVersion: {API_VERSION}`"
     if fault.place == ("kind",):
         return "write `kind: Campaign`"
+    if fault.place == ("metadata",):
+        return "write `metadata: {name: …}`"
     return f"`{fault.place[-1]}`: {doc[:1].lower()}{doc[1:].rstrip('.')}" if doc else ""
 
 
@@ -82,12 +87,8 @@ def _explain(fault: Fault, name: str) -> tuple[str, str, str]:
         return "E108", f"{name} is empty", _advice(fault)
     if fault.rule in _PLAIN:
         code, message = _PLAIN[fault.rule]
-        length = len(fault.value) if isinstance(fault.value, str | list | dict) else 0
-        return (
-            code,
-            message.format(name=name, value=value, limit=fault.constraint, length=f"{length:,}"),
-            _advice(fault),
-        )
+        length = _length(fault)
+        return (code, message.format(name=name, value=value, limit=fault.constraint, length=length), _advice(fault))
     if fault.rule == "type":
         return _wrong_type(fault, name, value)
     if fault.rule == "unit":
@@ -102,7 +103,7 @@ _PLAIN = {
     "min": ("E103", "{name} is {value}, the least is {limit}"),
     "max": ("E103", "{name} is {value}, the most is {limit}"),
     "range": ("E103", "{name} is {value}, the least is 0"),
-    "minlength": ("E103", "{name} has {length} entries, the least is {limit}"),
+    "minlength": ("E103", "{name} has {length}, the least is {limit}"),
     "maxlength": ("E103", "{name} has a length of {length}, the most is {limit}"),
     "empty": ("E108", "{name} is empty"),
     "regex": ("E106", "{name} cannot be {value}"),
@@ -111,19 +112,34 @@ _PLAIN = {
 }
 
 
+def _length(fault: Fault) -> str:
+    count = len(fault.value) if isinstance(fault.value, str | list | dict) else 0
+    if fault.rule != "minlength":
+        return f"{count:,}"
+    return "no entry" if count == 0 else "1 entry" if count == 1 else f"{count:,} entries"
+
+
 def _advice(fault: Fault) -> str:
     if fault.rule == "nullable":
         return _wanted(fault)
+    if fault.rule == "positive":
+        return "leave it out for no limit"
+    if fault.rule == "minlength" and fault.value in ([], {}) and fault.rules.get("default"):
+        return "leave it out for what is usual"
     if fault.rule == "decimal":
         return "write a plain decimal such as 258.3"
     if fault.rule == "regex" and fault.constraint == ID:
-        return "small letters, digits, Hangul, `-` and `_`, at most 64"
+        near = id_like(str(fault.value))
+        lead = f"write `{near}`: " if re.fullmatch(ID, near) else ""
+        return f"{lead}small letters, digits, Hangul, `-` and `_`, at most 64"
     return ""
 
 
 def _choices(fault: Fault) -> str:
     words = fault.rules.get("meta", {}).get("words", [])
     if fault.rule != "words":
+        if str(fault.value).casefold() in _LANGUAGES and "ko" in fault.constraint:
+            return f"did you mean `{_LANGUAGES[str(fault.value).casefold()]}`?"
         return did_you_mean(str(fault.value), [o for o in fault.constraint if o], what="one of")
     kinds = [_KINDS[kind] for kind in fault.rules["type"] if kind != "string"]
     return f"write {' or '.join(f'`{word}`' for word in words)}, or {' or '.join(kinds)}"
@@ -131,29 +147,42 @@ def _choices(fault: Fault) -> str:
 
 def _version(fault: Fault) -> tuple[str, str, str]:
     text = str(fault.value)
-    help = f"this lorarun reads `{API_VERSION}`"
+    help = f"write `{API_VERSION}`, the version that this lorarun reads"
     if text.startswith("lorarun/v") and text[9:].isdecimal() and int(text[9:][:6]) > 1:
-        return "E109", f"the spec's language `{text}` is newer than this lorarun", help + "; install a newer one"
+        return (
+            "E109",
+            f"the spec's language `{text}` is newer than this lorarun",
+            f"this lorarun reads `{API_VERSION}`; install a newer one",
+        )
     if text.startswith("lorarun/v") and text[9:].isdecimal():
-        help += "; `lorarun migrate` rewrites an older spec"
+        help = f"this lorarun reads `{API_VERSION}`; `lorarun migrate` rewrites an older spec"
     return "E109", f"`apiVersion` cannot be {_shown(fault.value)}", help
 
 
 def _wrong_type(fault: Fault, name: str, value: str) -> tuple[str, str, str]:
     unit = fault.rules.get("meta", {}).get("unit", "")
     if unit and isinstance(fault.value, int | float) and not isinstance(fault.value, bool):
-        return "E107", f"{name} is {value} without a unit", f"write it with its unit: `{units.EXAMPLES[unit]}`"
+        return _unit(fault, name, value)
     return "E104", f"{name} is {_kind(fault.value)}, not {_kinds(fault.constraint)}", _wanted(fault, value)
 
 
 def _unit(fault: Fault, name: str, value: str) -> tuple[str, str, str]:
     unit = fault.rules.get("meta", {}).get("unit", "")
-    example = units.EXAMPLES.get(unit, "15%")
-    known = {"size": units.SIZE_UNITS, "duration": units.DURATION_UNITS}.get(unit)
+    if not unit and fault.rules.get("check_with") == "bound":
+        help = "write a number, or a figure with its unit: `20GB`, `8h`, `5%`"
+        near = next((text for kind in ("size", "duration") if (text := units.meant(fault.value, kind))), "")
+        return "E107", f"{name} cannot be read: {value}", f"did you mean `{near}`?" if near else help
+    unit = unit or "share"
+    near = units.meant(fault.value, unit)
     if isinstance(fault.value, int | float):
-        return "E107", f"{name} is {value} without a unit", f"write it with its unit: `{example}`"
-    help = f"write it like `{example}`" + (f"; units: {', '.join(known)}" if known else "")
-    return "E107", f"{name} cannot be read as a {unit or 'quantity'}: {value}", help
+        return "E107", f"{name} is {value} without a unit", f"write it with its unit: `{near or units.EXAMPLES[unit]}`"
+    if near:
+        return "E107", f"{name} cannot be read as a {unit}: {value}", f"did you mean `{near}`?"
+    known = {"size": units.SIZE_UNITS, "duration": units.DURATION_UNITS}.get(unit)
+    help = f"write it like `{units.EXAMPLES[unit]}`" + (f"; units: {', '.join(known)}" if known else "")
+    if unit == "share" and fault.value.startswith("-"):
+        help = "write it without a sign: `15%` counts in the metric's own direction"
+    return "E107", f"{name} cannot be read as a {unit}: {value}", help
 
 
 def _wanted(fault: Fault, value: str = "") -> str:

@@ -10,7 +10,7 @@ from runner.errors import Diagnostic
 from runner.metrics.table import METRICS
 from runner.spec.model import EvaluationSpec, Key, MetricSpec, Spec
 from runner.spec.source import Tree, at_key, at_value, dotted
-from runner.spec.suggest import closest, did_you_mean
+from runner.spec.suggest import closest, did_you_mean, id_like
 
 
 @dataclass
@@ -52,6 +52,8 @@ class Draft:
         ids = [name for kind in listed for name in self.declared[kind]]
         if word in ids or any(self.unsure(kind) for kind in listed):
             return True
+        if word in [id_like(name) for name in ids]:  # that name cannot be one, which is said where it is written
+            return True
         help = did_you_mean(word, ids, what=f"{what}s") or f"there is no {what} in this spec"
         self.error(place, "E201", f"there is no {what} `{word[:80]}`", help=help)
         return False
@@ -65,24 +67,35 @@ class Draft:
                 return (evaluation, metric) if evaluation else None
         return None
 
-    def must_be_measured(self, place: Key, name: str) -> tuple[EvaluationSpec, MetricSpec] | None:
-        """As `measured`; where there is none, say why."""
+    def must_be_measured(
+        self, place: Key, name: str, *, directed: bool = False
+    ) -> tuple[EvaluationSpec, MetricSpec] | None:
+        """As `measured`; where there is none, say why, and name only what can be better or worse if `directed`."""
         found = self.measured(name)
         if found:
             return found
         first, dot, rest = name.partition(".")
         if not dot or not rest:
-            names = [f"{e.id}.{m.id}" for e in self.spec.evaluations.values() for m in e.metrics]
+            named = [(e, m) for e in self.spec.evaluations.values() for m in self._offered(e, directed)]
+            names = [f"{e.id}.{m.id}" for e, m in named]
             near = [n for n in names if n.endswith(f".{name}")]
             help = f"did you mean `{near[0]}`?" if near else did_you_mean(name, names, what="measured")
             self.error(place, "E208", f"`{name[:80]}` is not `<evaluation>.<metric>`", help=help)
         elif first not in self.declared["evaluations"]:
             self.known(place, first, ["evaluations"], "evaluation")
         elif first in self.spec.evaluations and not self._misspelt_metric(first, rest):
-            have = [m.id for m in self.spec.evaluations[first].metrics]
-            help = did_you_mean(rest, have, what=f"`{first}` measures")
+            have = [m.id for m in self._offered(self.spec.evaluations[first], directed)]
+            if rest in METRICS and not closest(rest, have):
+                help = f"add `{rest}` to its `metrics`; it measures {', '.join(f'`{m}`' for m in dict.fromkeys(have))}"
+            else:
+                help = did_you_mean(rest, have, what=f"`{first}` measures")
             self.error(place, "E208", f"`{rest[:80]}` is not measured by the evaluation `{first}`", help=help)
         return None
+
+    def _offered(self, evaluation: EvaluationSpec, directed: bool) -> list[MetricSpec]:
+        """The metrics of an evaluation that may be named; with `directed` those with a better and a worse."""
+        known = [m for m in evaluation.metrics if m.name in METRICS]
+        return [m for m in known if not directed or METRICS[m.name].direction != "none"]
 
     def _misspelt_metric(self, evaluation: str, name: str) -> bool:
         """Whether the evaluation measures `name` in a misspelling, which is reported there."""

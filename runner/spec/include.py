@@ -24,7 +24,8 @@ def include(tree: Tree, root: Path | None) -> list[Diagnostic]:
     found: list[Diagnostic] = []
     place: Key = ("include",)
     if not isinstance(listed, list) or len(listed) > MAX_FILES:
-        help = "write `include: [specs/shared/models.yaml]`"
+        named = listed if isinstance(listed, str) and 0 < len(listed) < 200 else "specs/shared/models.yaml"
+        help = f"write `include: [{named}]`"
         return [
             at_value(tree.origins[place], "E304", f"`include` is not a list of at most {MAX_FILES} files", help=help)
         ]

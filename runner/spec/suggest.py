@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 # Names of other tools (PEFT, mlx-lm, mlx-vlm, axolotl, transformers) → our place, and what to mind.
@@ -78,6 +79,11 @@ def closest(word: str, known: Iterable[str], *, likeness: float = 0.6) -> str:
         return same
     found = difflib.get_close_matches(word[:100], options, 1, likeness)
     return found[0] if found else ""
+
+
+def id_like(text: str) -> str:
+    """`Llama LoRA` → `llama-lora`: the id that a name was most likely meant to be; it may still be none."""
+    return re.sub(r"[\s./]+", "-", text.strip().casefold())[:64]
 
 
 def foreign(word: str, known: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 
 _NUMBER = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)"
@@ -24,6 +25,43 @@ DURATION = rf"{_NUMBER} ?({'|'.join(DURATION_UNITS)})"
 SHARE = rf"{_NUMBER} ?%"
 PATTERNS = {"size": SIZE, "duration": DURATION, "share": SHARE}
 EXAMPLES = {"size": "20GB", "duration": "8h", "share": "15%"}
+
+
+# What people write for units, in small letters.
+_ALIASES = {
+    "size": {
+        **{unit.lower(): unit for unit in reversed(SIZE_UNITS)},
+        **dict.fromkeys(("k", "kilo", "킬로"), "kB"),
+        **dict.fromkeys(("m", "mega", "megs", "메가"), "MB"),
+        **dict.fromkeys(
+            ("g", "gig", "gigs", "giga", "gbs", "gbyte", "gbytes", "gigabytes", "기가", "기가바이트"), "GB"
+        ),
+        **dict.fromkeys(("t", "tera", "테라"), "TB"),
+    },
+    "duration": {
+        **{unit: unit for unit in DURATION_UNITS},
+        **dict.fromkeys(("sec", "secs", "second", "seconds", "초"), "s"),
+        **dict.fromkeys(("m", "mins", "minute", "minutes", "분"), "min"),
+        **dict.fromkeys(("hr", "hrs", "hour", "hours", "시간"), "h"),
+        **dict.fromkeys(("day", "days", "일"), "d"),
+    },
+    "share": dict.fromkeys(("", "%", "percent", "pct", "퍼센트", "프로"), "%"),
+}
+_FIGURE = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,9})?", re.ASCII)
+
+
+def meant(value: str | float, unit: str) -> str:
+    """How a value without a known unit was most likely meant (`20gb`, `8시간`, a bare 0.05); "" if unclear."""
+    if isinstance(value, str):
+        text = unicodedata.normalize("NFKC", value).strip().casefold()
+        number = _FIGURE.match(text)
+        found = _ALIASES[unit].get(text[number.end() :].strip()) if number else None
+        return f"{number[0]}{found}" if number and found else ""
+    if value <= 0:
+        return ""
+    if unit == "share":
+        return f"{100 * value if value <= 1 else value:g}%"
+    return f"{value:g}{'GB' if unit == 'size' else 'h'}"
 
 
 def size_bytes(text: str) -> int:

@@ -30,6 +30,7 @@ from yaml.events import (
 from runner.errors import Diagnostic
 from runner.spec.model import Key
 from runner.spec.source import START, Origin, Source, Span, Tree, at_span
+from runner.spec.yaml_words import plainly, syntax_error
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 64
@@ -152,7 +153,7 @@ class _Composer:
         try:
             return self._document(events(self.source.text))
         except yaml.MarkedYAMLError as error:
-            raise _StopError(_syntax(self.source, error)) from error
+            raise _StopError(syntax_error(self.source, error)) from error
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             message = f"this is not YAML: {str(error).splitlines()[0][:120]}"
             raise _StopError(at_span(self.source, START, "E004", message)) from error
@@ -224,24 +225,6 @@ class _Composer:
                 raise _StopError(at_span(self.source, _span(child), "E005", message))
             node.children.append((key, value))
         raise _StopError(at_span(self.source, node.span, "E004", "the text ends inside this value"))
-
-
-def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
-    mark = error.problem_mark or error.context_mark
-    message = str(error.problem or error.context or "this is not YAML")
-    span = START if mark is None else Span(mark.line, mark.column, mark.line, mark.column + 1)
-    line = source.lines[span.line] if span.line < len(source.lines) else ""
-    help = ""
-    if "\t" in line[: span.column + 1]:
-        help = "YAML is indented with spaces, not with tabs"
-    elif "mapping values are not allowed" in message:
-        help = "quote texts that contain `: `"
-    elif "${" in line and "{" in line.split("${")[0]:
-        help = "inside braces a variable is quoted: '${vars.x}'"
-    elif "`" in message or "@" in message or "cannot start any token" in message:
-        help = "quote texts that begin with a special character"
-    note = f"{error.context}" if error.context and error.problem else ""
-    return at_span(source, span, "E004", f"this is not YAML: {message}", help=help, note=note)
 
 
 class _Builder:
@@ -325,7 +308,7 @@ class _Builder:
             return number
         for pattern, why in _TRAPS:
             if pattern.fullmatch(text):
-                self._error(node, "E012", f"`{text[:60]}` {why}", help=f'write "{text[:60]}" for a text')
+                self._error(node, "E012", f"`{text[:60]}` {why}", help=plainly(text[:60]))
                 return None
         return self._text(node, text)
 
