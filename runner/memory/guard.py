@@ -13,13 +13,13 @@ import time
 from collections.abc import Callable
 from types import TracebackType
 
-from runner.memory.lines import GROWTH, INTERVAL, Lines, lines_under
+from runner.memory.lines import GROWTH, INTERVAL, Lately, Lines, lines_under
 from runner.memory.model import PAUSES, MemoryUse
 from runner.memory.timeline import Timeline
 from runner.memory.tree import ProcessTree
 
 WALK_EVERY = 1.0  # seconds; a walk costs more than a sample, and a tree changes slowly
-SHORTEST = 0.01  # seconds between samples near the kill line
+SHORTEST = 0.005  # seconds between samples near the kill line
 GAP = 3  # intervals: a longer pause may have hidden a peak
 SOFT_AGAIN = 1.0  # seconds before the child is asked again
 EVENTS = 50
@@ -43,13 +43,13 @@ class Guard:
         on_soft: Callable[[int], None] | None = None,
         growth: float = GROWTH,
     ) -> None:
-        self.lines: Lines | None = (
-            None if limit_bytes is None else lines_under(limit_bytes, soft_bytes=soft_bytes, growth=growth)
-        )
+        self._limit_bytes, self._soft_bytes = limit_bytes, soft_bytes
+        self._growth = growth
+        self._late, self._grown = Lately(), Lately()
+        self.lines = self._lines_now()
         self.killed = False
         self.current_bytes = 0
         self._on_soft = on_soft
-        self._growth = growth
         self._tree = ProcessTree(pid)
         self._done = threading.Event()
         self._lock = threading.Lock()
@@ -115,21 +115,38 @@ class Guard:
         due = time.monotonic()
         while not self._done.is_set():
             now = time.monotonic()
+            self._late.note(now - due, now)
             if now - walked >= WALK_EVERY:
                 self._tree.walk()
                 walked = now
             with self._lock:
                 seen = self._sample()
-            if self.lines and not self.killed:
-                self._act(self.lines, seen)
+            if not self.killed:
+                self.lines = self._lines_now()
+                if self.lines:
+                    self._act(self.lines, seen)
             due = max(due + self._pause(), time.monotonic())
             self._done.wait(due - time.monotonic())
+
+    def _lines_now(self) -> Lines | None:
+        """The lines as far as the sampler comes in time, and the tree grows no faster than was thought."""
+        if self._limit_bytes is None:
+            return None
+        now = time.monotonic()
+        return lines_under(
+            self._limit_bytes,
+            soft_bytes=self._soft_bytes,
+            growth=self._growth,
+            seen_growth=self._grown.at(now),
+            late=self._late.at(now),
+        )
 
     def _pause(self) -> float:
         """The interval, shorter where the tree could otherwise grow through the margin before the next look."""
         if self.lines is None or self.killed:
             return INTERVAL
-        return min(INTERVAL, max(SHORTEST, (self.lines.kill_bytes - self.current_bytes) / self._growth))
+        growth = max(self._growth, self._grown.at(time.monotonic()))
+        return min(INTERVAL, max(SHORTEST, (self.lines.kill_bytes - self.current_bytes) / growth))
 
     def _sample(self) -> int:
         total, highest = self._tree.bytes_now()
@@ -141,6 +158,8 @@ class Guard:
             if len(self._pauses) < PAUSES:
                 self._pauses.append((round(now - self._start, 3), round(now - self._last, 3), int(not covered)))
             self._note(f"no sample for {now - self._last:.2f} s" + (", the kernel's mark covers it" if covered else ""))
+        if self._last is not None and self._samples:
+            self._grown.note((total - self.current_bytes) / max(now - self._last, SHORTEST), now)
         self._last = now
         # The kernel's high-water mark shows a peak between two samples; it belongs to this step if it has just risen.
         seen = max(total, highest) if highest > self._root_highest else total
@@ -155,11 +174,11 @@ class Guard:
     def _act(self, lines: Lines, seen: int) -> None:
         if seen >= lines.kill_bytes:
             self.killed = True
-            ended = self._tree.kill()
-            with self._lock:
+            with self._lock:  # before the end: whoever waits for the child asks for this as soon as it is gone
                 self._crossed = True
                 self._note(f"kill line: {seen} bytes seen, {lines.kill_bytes} allowed; the process tree was ended")
-                if not ended:
+            if not self._tree.kill():
+                with self._lock:
                     self._note("some processes of the tree could not be ended")
         elif seen >= lines.soft_bytes and time.monotonic() - self._soft_at >= SOFT_AGAIN:
             self._soft_at = time.monotonic()

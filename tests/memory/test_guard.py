@@ -212,3 +212,18 @@ def test_a_process_that_is_gone_is_nothing_to_watch():
 def test_lines_that_can_not_be_are_refused(bad):
     with pytest.raises(ValueError, match="positive"):
         Guard(os.getpid(), **bad)
+
+
+def test_a_child_that_was_safe_is_ended_when_the_sampler_comes_late():
+    with child('take(100); say("held"); wait()') as process:
+        heard(process)
+        held = footprint_of(process.pid).now_bytes
+        limit = int(held / 0.7)  # under the kill line at 0.75 of it, over the one at 0.6
+        with Guard(process.pid, limit_bytes=limit) as guard:
+            until(lambda: guard.current_bytes >= held)
+            calm = guard.lines.kill_bytes
+            assert not guard.killed or guard._late.at(time.monotonic()) > 0.05  # a busy machine may have been late
+            guard._late.note(5.0, time.monotonic())
+            until(lambda: guard.killed)
+            assert guard.lines.kill_bytes < calm
+            assert any("kill line" in event for event in guard.stop().events)
