@@ -113,20 +113,18 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
     from runner.cli.plan_text import plan_text
     from runner.plan.choose import named
     from runner.run.outlook import outlook
-    from runner.run.real_rows import said_of_rows
+    from runner.run.real_rows import of_plan
 
     if output_format == "mermaid" and not explained:
         return plan_mermaid(planned.plan)
-    seen = outlook(spec, root, planned.plan, planned.survey)
+    real_rows = of_plan(planned.whole, planned.plan, planned.survey.artifacts)
+    seen = outlook(spec, root, planned.plan, planned.survey, real_rows=real_rows)
     if explained:
         if output_format != "text":
             raise UsageError("`--explain` gives text", help="leave out `--format`: `--format json` has all steps")
         wanted = named(planned.steps, [explained])
-        of_rows = {
-            s.id: said_of_rows(s, spec, root, planned.plan, planned.survey.artifacts)
-            for s in planned.steps
-            if s.id in wanted
-        }
+        told = {s.id: real_rows.of(s) for s in planned.steps if s.id in wanted}
+        of_rows = {step: f"{found.said}; nothing is chosen by it" if found else "" for step, found in told.items()}
         return "\n\n".join(explain_step(spec, planned, seen, step, of_rows=of_rows[step]) for step in wanted)
     if output_format == "json":
         return readable_json(plan_json(planned.plan, seen), indent=1)

@@ -23,7 +23,7 @@ MAX_VALUE = 160  # characters of a setting
 def explain_step(spec: Spec, planned: Planned, outlook: Outlook, step_id: str, *, of_rows: str = "") -> str:
     """The step in words, a headed paragraph for each question that a person may have.
 
-    `of_rows` is what `said_of_rows` says of a tuning's memory.
+    `of_rows` is what is forecast for the step's own rows or prompts, in words.
     """
     found = next(s for s in planned.plan.steps if s.step.id == step_id)
     known = planned.survey.known

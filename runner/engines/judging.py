@@ -11,6 +11,7 @@ from runner.metrics.measure import measure
 from runner.metrics.table import METRICS
 from runner.spec.model import GenerateSpec
 
+BY_LOSS = ("last", "loss")  # ways to choose that ask for no answers
 ROOM = 2  # an answer may be so many times as long as the longest reference
 
 
@@ -35,7 +36,7 @@ def judge_of(request: TuneRequest, answers: Answers, longest: int) -> Callable[[
     needs.
     """
     name = request.train_spec.best
-    if name in ("last", "loss") or not request.valid:
+    if name in BY_LOSS or not request.valid:
         return Judgement
     settings = GenerateSpec(max_tokens=ROOM * longest, batch_size=request.micro_batch, temperature=0.0)
     asked = GenerateRequest(request.valid, None, settings, request.seed, request.stream, request.root)

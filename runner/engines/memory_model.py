@@ -96,13 +96,29 @@ def engine_from(config: dict[str, Any], *, dtype: str) -> MlxEngine:
     return engine
 
 
-def made_up_row(name: str, *, tokens: int, labels: int, grids: Sequence[Grid] = (), reader: QwenReader | None) -> Row:
-    """A row of `tokens` tokens of which the last `labels` are supervised, with the image tokens that its grids need."""
+def made_up_row(
+    name: str,
+    *,
+    tokens: int,
+    labels: int,
+    grids: Sequence[Grid] = (),
+    reader: QwenReader | None,
+    alike: int | None = None,
+    number: int = 0,
+) -> Row:
+    """A row of `tokens` tokens of which the last `labels` are supervised, with the image tokens that its grids need.
+
+    Rows are all alike, or in their first `alike` tokens alone: what follows in a row is its number's own token.
+    """
     text: list[int] = []
     for grid in grids:
         assert reader is not None
         text += [TEXT_TOKEN] + [reader.image_token] * (grid[0] * grid[1] * grid[2] // reader.merge**2)
     text += [TEXT_TOKEN] * (tokens - len(text))
+    if alike is not None:
+        image = reader.image_token if reader else None
+        own = next(token for token in range(number + 1, number + 3) if token != image)
+        text = [own if i >= alike and token == TEXT_TOKEN else token for i, token in enumerate(text)]
     images = tuple(f"{name}/{i}" for i in range(len(grids)))
     prompt = Prompt(tuple(text[: len(text) - labels]), images=images, grids=tuple(grids))
     return Row(name, "", prompt, tuple(text), max(1, len(text) - labels))

@@ -2,9 +2,9 @@
 
 Request: {"config": {…config.json…}, "dtype": "auto", "tunes": {name: {"lora": {…}, "train": {…}, "rows": [{"tokens": n,
 "labels": n, "grids": [[1, 28, 28], …]}, …], "valid": [rows], "candidates": [[micro_batch, grad_checkpoint], …],
-"fits_bytes": n, "images": n, "whole": bool}}, "generations": {name: {"batches": [n, …], "tokens": n, "max_tokens": n,
-"grids": […], "images": n, "lora": {…}, "fits_bytes": n}}}. `images` are all of the data set (absent: those of the
-rows); `whole` says that the rows stand for many more; `lora` is that of the adapter with which answers are made.
+"fits_bytes": n, "images": n, "whole": bool, "shared": n}}, "generations": {name: {"batches": [n, …], "tokens": n,
+"max_tokens": n, "grids": […], "images": n, "lora": {…}, "fits_bytes": n}}}. `images` are all of the data set (absent:
+those of the rows); `whole` says that the rows stand for many more; `lora` is that of the adapter that answers.
 
 Candidates and batches are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load":
 {…}, "tunes": {name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]},
@@ -27,6 +27,7 @@ activate_blas()
 
 from runner.engines.engine import MlxEngine, embedding_shape  # noqa: E402 -- the BLAS comes before MLX
 from runner.engines.images import ImageEngine  # noqa: E402
+from runner.engines.judging import BY_LOSS, ROOM  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402
 from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
 from runner.engines.memory_apart import keep_apart  # noqa: E402
@@ -73,10 +74,12 @@ def tunes(engine: MlxEngine, asked: Answer) -> list[Answer]:
 def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bool) -> Answer:
     """The phases of one tuning with the longest rows side by side, which share no beginning.
 
-    Made-up rows are all alike; real ones may share nothing, which needs the most.
+    Real rows may share no beginning, which needs the most; what rows are known to share is asked for by `shared`.
     """
-    lora, train = _spec(LoraSpec, asked["lora"]), replace(_spec(TrainSpec, asked["train"]), share_prefix=False)
-    rows, valid = _rows(engine, "train", asked["rows"]), _rows(engine, "valid", asked.get("valid", []))
+    shared = int(asked.get("shared", 0))
+    lora, train = _spec(LoraSpec, asked["lora"]), replace(_spec(TrainSpec, asked["train"]), share_prefix=shared > 0)
+    rows = _rows(engine, "train", asked["rows"], shared=shared)
+    valid = _rows(engine, "valid", asked.get("valid", []), shared=shared)
     nowhere = Path()
     request = TuneRequest((), (), lora, train, 0, "", nowhere, nowhere, micro_batch, grad_checkpoint)
     attached = engine.attach(lora, seed=0, stream="")
@@ -97,9 +100,26 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
         if valid:
             seen = tuning.validation(_longest(valid, micro_batch))
             phases["validation"] = _phase(base + _given(seen, tuning, several=False), seen)
+        if train.best not in BY_LOSS:
+            phases |= _judging(engine, asked.get("valid") or asked["rows"], micro_batch, base)
         return phases | _images(engine, rows, base)
     finally:
         detach(engine.model, attached)
+
+
+def _judging(engine: MlxEngine, shapes: list[Answer], batch: int, base: int) -> Answer:
+    """The phases of the answers by which an adapter is chosen, beside all that training holds (see engines.judging).
+
+    A prompt may be all of a row but its last token, and the longest answer that of another row.
+    """
+    longest = max(shapes, key=lambda shape: int(shape["tokens"]))
+    room = ROOM * max(int(shape["labels"]) for shape in shapes)
+    row = _rows(engine, "judged", [{**longest, "tokens": max(2, int(longest["tokens"]) - 1), "labels": 0}])[0]
+    request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
+    answering = Answering(engine, request, [row.prompt] * batch, room)
+    reading, writing = answering.reading(), answering.writing()
+    kept = writing.inputs_bytes - parameter_bytes(engine)
+    return {"valid prompts": _phase(base, reading), "valid answers": _phase(base + kept, writing)}
 
 
 def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
@@ -174,7 +194,7 @@ def _longest(rows: tuple[Row, ...], count: int) -> tuple[Row, ...]:
     return tuple(sorted(rows, key=lambda r: (r.length, r.labels), reverse=True)[:count])
 
 
-def _rows(engine: MlxEngine, name: str, shapes: list[Answer]) -> tuple[Row, ...]:
+def _rows(engine: MlxEngine, name: str, shapes: list[Answer], *, shared: int = 0) -> tuple[Row, ...]:
     reader: Any = getattr(engine, "reader", None)
     return tuple(
         made_up_row(
@@ -183,6 +203,8 @@ def _rows(engine: MlxEngine, name: str, shapes: list[Answer]) -> tuple[Row, ...]
             labels=int(shape["labels"]),
             grids=[tuple(grid) for grid in shape.get("grids", [])],
             reader=reader,
+            alike=shared if shared else None,
+            number=i,
         )
         for i, shape in enumerate(shapes)
     )

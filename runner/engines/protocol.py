@@ -239,6 +239,13 @@ class Reader(Protocol):
             InterruptedRunError: `should_stop` said so.
         """
 
+    def longest_prompt(self, samples: Sequence[Sample], root: Path, *, should_stop: ShouldStop) -> int:
+        """The tokens of the longest prompt without its images; 0 without any sample.
+
+        Raises:
+            InterruptedRunError: `should_stop` said so.
+        """
+
     def show(self, samples: Sequence[Sample], root: Path, out: Path, *, mask_prompt: bool) -> tuple[ShownRow, ...]:
         """Rows for people, their pictures after preprocessing as PNG files in `out`.
 

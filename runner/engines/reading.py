@@ -19,6 +19,7 @@ from runner.samples.sample import ImageRef, Sample
 from runner.samples.shown import ShownRow
 
 TOLD_EVERY = 64  # rows
+RENDERED = 8  # of the longest prompts, with their template
 
 
 class Reading(Protocol):
@@ -32,6 +33,9 @@ class Reading(Protocol):
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of some tokens, special ones too."""
+
+    def count(self, text: str) -> int:
+        """The tokens of a text alone."""
 
     def image_token(self) -> int | None:
         """The token that stands for a part of a picture."""
@@ -71,6 +75,10 @@ class TextReading:
     def decode(self, tokens: Sequence[int]) -> str:
         """See `Reading`."""
         return str(self.tokenizer.decode(list(tokens)))
+
+    def count(self, text: str) -> int:
+        """See `Reading`."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
 
     def image_token(self) -> int | None:
         """See `Reading`."""
@@ -129,6 +137,10 @@ class ImageReading:
         """See `Reading`."""
         return str(self.tokenizer.decode(list(tokens)))
 
+    def count(self, text: str) -> int:
+        """See `Reading`."""
+        return len(self.tokenizer.encode(text, add_special_tokens=False))
+
     def image_token(self) -> int | None:
         """See `Reading`."""
         return self.reader().image_token_id()
@@ -159,10 +171,30 @@ class Counter:
                 on_event({"event": "counted", "done": number, "total": len(samples)})
         return tuple(counted)
 
+    def longest_prompt(self, samples: Sequence[Sample], root: Path, *, should_stop: ShouldStop) -> int:
+        """See `Reader.longest_prompt`. A text makes at most a token a byte, so most short ones need no count; what the
+        template adds is counted with the longest texts."""
+        found: list[tuple[int, Sample]] = []
+        most = 0
+        for sample in sorted(samples, key=_bytes, reverse=True):
+            if _bytes(sample) < most:
+                break
+            if should_stop():
+                raise InterruptedRunError("stopped while counting tokens", signal=SIGTERM)
+            tokens = self._reading.count(sample.prompt) + self._reading.count(sample.system)
+            found.append((tokens, replace(sample, images=())))
+            most = max(most, tokens)
+        longest = sorted(found, key=lambda pair: pair[0], reverse=True)[:RENDERED]
+        return max((len(self._reading.prompt(sample, root).tokens) for _, sample in longest), default=0)
+
     def show(self, samples: Sequence[Sample], root: Path, out: Path, *, mask_prompt: bool) -> tuple[ShownRow, ...]:
         """See `Reader.show`."""
         numbered = enumerate(samples)
         return tuple(show_row(self._reading, s, root, out, number=n, mask_prompt=mask_prompt) for n, s in numbered)
+
+
+def _bytes(sample: Sample) -> int:
+    return len(sample.prompt.encode()) + len(sample.system.encode())
 
 
 def text_reader(checkpoint: Path) -> Counter:

@@ -44,6 +44,11 @@ def gpu_working_set_bytes() -> int | None:
     return total * 2 // 3 if total <= 36 * 2**30 else total * 3 // 4
 
 
+def given_bytes() -> int | None:
+    """What this machine can give to MLX: on a Mac no more than its GPU may wire; None where it cannot be read."""
+    return min((n for n in (total_bytes(), gpu_working_set_bytes()) if n is not None), default=None)
+
+
 def meminfo_bytes(name: str) -> int | None:
     """One line of /proc/meminfo, in bytes."""
     try:

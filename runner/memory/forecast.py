@@ -42,6 +42,7 @@ class TuneShape:
     candidates: tuple[tuple[int, bool], ...]
     images: int | None = None  # of the whole data set, whose features are kept; None is those of the rows
     whole: bool = False  # the rows stand for many more, which frozen layers may keep too
+    shared: int = 0  # leading tokens of all rows that are computed once a micro-batch; 0: they share nothing
 
 
 @dataclass(frozen=True)

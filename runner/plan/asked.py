@@ -48,6 +48,10 @@ class AskedBy:
     steps: tuple[str, ...]
     lora: dict[str, Any] | None
 
+    def joined(self, other: AskedBy) -> AskedBy:
+        """Both."""
+        return AskedBy((*self.steps, *other.steps), max(self.lora, other.lora, key=_weight))
+
 
 def asked_by(steps: Sequence[Step]) -> dict[Asked, AskedBy]:
     """Every question with the steps that ask it."""
@@ -55,8 +59,7 @@ def asked_by(steps: Sequence[Step]) -> dict[Asked, AskedBy]:
     found: dict[Asked, AskedBy] = {}
     for step in (s for s in steps if s.kind == "generate"):
         asked, lora = asked_of(step, by_id), _lora(step, by_id)
-        known = found.get(asked, AskedBy((), None))
-        found[asked] = AskedBy((*known.steps, step.id), max(known.lora, lora, key=_weight))
+        found[asked] = found.get(asked, AskedBy((), None)).joined(AskedBy((step.id,), lora))
     return found
 
 

@@ -12,6 +12,7 @@ from runner.metrics.table import METRICS
 from runner.plan.answers import Answers
 from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.asked import Asked, Weighed, weighed
+from runner.plan.forecasts import NEEDED_BYTES, with_forecasts
 from runner.plan.model import Need, Source, Step
 from runner.plan.order import ordered
 from runner.plan.overlap import overlap_steps
@@ -57,7 +58,10 @@ def build_steps(
             builder.score(evaluation, arm, stages)
         builder.baselines(evaluation, stages)
     steps = (*weighed(tuple(builder.steps.values()), answers or {}), *overlap_steps(spec))
-    return ordered(with_rehearsals(steps, models=spec.models) if spec.rehearsal.enabled else steps)
+    if spec.rehearsal.enabled:
+        steps = with_rehearsals(steps, models=spec.models)
+    limit = spec.limits.memory_bytes
+    return ordered(steps if limit is not None and limit < NEEDED_BYTES else with_forecasts(steps))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 from runner.plan.model import Step
 
 UNKNOWN = "no step like it ran on this machine yet"
-LIGHT = ("prepare", "score", "select", "lengths", "overlap", "baselines")  # no weights are loaded
+LIGHT = ("prepare", "score", "select", "lengths", "overlap", "baselines", "forecast")  # no weights are loaded
 MODEL = "model"  # the role of weights among a step's inputs
 
 

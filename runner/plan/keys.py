@@ -24,6 +24,7 @@ IMPLEMENTATION = {
     "baselines": 1,
     "select": 1,
     "rehearse": 1,
+    "forecast": 1,
 }
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.

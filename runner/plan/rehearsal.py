@@ -16,7 +16,7 @@ from runner.plan.model import Need, PlannedStep, Source, Step
 from runner.samples.lengths import FILE as LENGTHS
 
 # Settings of `train` that cannot make a model fail, run out of memory or leave a fast path.
-_OF_LENGTH = (
+OF_LENGTH = (
     *("learning_rate", "lr_schedule", "warmup_updates", "epochs", "max_updates", "eval_every", "save_every", "best"),
     "patience",
 )
@@ -163,7 +163,7 @@ def _tuning(growing: _Rehearsal, step: Step, steps: Sequence[Step], made: dict[s
         # The tokens of rows that hold another model's answers are counted when those are there: after the rehearsal.
         "lengths": growing.need(counted.id, LENGTHS) if counted and not fed else "",
         "lora": params["lora"],
-        "settings": {k: v for k, v in params["train"].items() if k not in _OF_LENGTH},
+        "settings": {k: v for k, v in params["train"].items() if k not in OF_LENGTH},
         "prompt": params["prompt"],
         "images": params["images"],
         "stream": params["stream"],

@@ -62,9 +62,9 @@ def memory_quantities(steps: Sequence[StepRecord]) -> dict[str, Quantity]:
     known = [p for p in peaks if p is not None]
     gaps = sum(_number(s.memory, "gaps") or 0 for s in steps)
     errors = [
-        max(0.0, real - forecast) / real  # a forecast is of rows at their bound: only a peak above it is an error
+        max(0.0, real - forecast) / real  # a forecast is of the longest rows: only a peak above it is an error
         for s in steps
-        if (forecast := _number(s.memory, "forecast_bytes")) is not None
+        if (forecast := _lowest(s.memory, "forecast_bytes", "rows_forecast_bytes")) is not None
         and (real := _number(s.memory, "mlx_peak_bytes"))
     ]
     return {
@@ -76,6 +76,10 @@ def memory_quantities(steps: Sequence[StepRecord]) -> dict[str, Quantity]:
             "memory.forecast_error", max(errors) if errors else None, "", "" if errors else "no step had a forecast"
         ),
     }
+
+
+def _lowest(values: Mapping[str, Any], *names: str) -> float | None:
+    return min((n for name in names if (n := _number(values, name)) is not None), default=None)
 
 
 def _number(values: Mapping[str, Any], name: str) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runner.record.model import StepRecord
 
-KINDS = ("prepare", "lengths", "rehearse", "tune", "select", "generate", "baselines", "score")
+KINDS = ("prepare", "lengths", "forecast", "rehearse", "tune", "select", "generate", "baselines", "score")
 
 
 @dataclass(frozen=True)

@@ -49,4 +49,5 @@ def _shape(entry: Mapping[str, Any], seen: Mapping[str, Any]) -> TuneShape:
         RowShape(total, answer if train.mask_prompt else total - 1, tuple((f, h, w) for f, h, w in grids))
         for total, answer, grids in seen["shapes"]
     )
-    return TuneShape(lora, train, rows, (), ((int(train.micro_batch or 1), bool(train.grad_checkpoint)),))
+    way = (int(train.micro_batch or 1), bool(train.grad_checkpoint))
+    return TuneShape(lora, train, rows, (), (way,), shared=int(seen.get("shared_tokens", 0)))

@@ -26,6 +26,7 @@ from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock, pin_paths
 from runner.run.loop import Loop, StepOutcome
+from runner.run.real_rows import RealRows
 from runner.run.rehearsal import Course, news
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
 from runner.run.survey import Survey, need_models, survey
@@ -191,6 +192,7 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: O
         command=f"lorarun apply {spec.path}",
         tell_again=bool(options.targets),
     )
+    loop.real_rows = RealRows(planned.whole or planned.steps, lambda step, file: _made(loop, step, file))
     course = Course(
         planned.steps,
         report=lambda step: _output(loop, step, REPORT),
@@ -212,7 +214,11 @@ def _carried(before: dict[str, StepOutcome], after: dict[str, StepOutcome]) -> d
 
 def _output(loop: Loop, step: Step, file: str) -> Path | None:
     """Where a step that came to its end has left a file."""
-    outcome = loop.outcomes.get(step.id)
+    return _made(loop, step.id, file)
+
+
+def _made(loop: Loop, step: str, file: str) -> Path | None:
+    outcome = loop.outcomes.get(step)
     if outcome is None or outcome.action not in ("run", "cached"):
         return None
     return loop.artifacts.place(outcome.key) / file

@@ -17,7 +17,7 @@ from runner.canonical import digest_value, plain
 from runner.errors import InvalidError, LorarunError, StepError
 from runner.machine.blas import child_environment, find
 from runner.machine.environment import ABSENT, environment_class
-from runner.machine.memory import gpu_working_set_bytes, total_bytes
+from runner.machine.memory import given_bytes
 from runner.memory.fit import fit, tune_shape
 from runner.memory.forecast import RowShape
 from runner.memory.grids import largest_grid
@@ -171,7 +171,7 @@ def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())
     rows = (row,) * tune.train.batch_size
-    return _Asked(facts, model.dtype, tune, rows, spec.limits.memory_bytes, _machine_bytes(), images)
+    return _Asked(facts, model.dtype, tune, rows, spec.limits.memory_bytes, given_bytes() or 0, images)
 
 
 def _question(asked: Asked, by: AskedBy, spec: Spec, root: Path, known: dict[str, Any]) -> Question | None:
@@ -186,7 +186,7 @@ def _question(asked: Asked, by: AskedBy, spec: Spec, root: Path, known: dict[str
         grid=grid,
         images=images,
         limit_bytes=spec.limits.memory_bytes,
-        machine_bytes=_machine_bytes(),
+        machine_bytes=given_bytes() or 0,
         known=known,
     )
 
@@ -196,12 +196,6 @@ def _largest(dataset: DatasetSpec, facts: ModelFacts, root: Path) -> tuple[Grid 
     seen = images_of(dataset, root) if facts.is_vision and dataset.image else []
     grid = largest_grid(_sizes(root, seen), facts.preprocessor)
     return grid, len(seen) if grid else None
-
-
-def _machine_bytes() -> int:
-    """What this machine can give: on a Mac no more than its GPU may wire; 0 where it cannot be read."""
-    known = [n for n in (total_bytes(), gpu_working_set_bytes()) if n is not None]
-    return min(known, default=0)
 
 
 def _sizes(root: Path, paths: list[Path]) -> Iterator[tuple[int, int]]:

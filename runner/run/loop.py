@@ -20,6 +20,7 @@ from runner.plan.resolve import Known, decide
 from runner.run.adapting import StoppedForMemory
 from runner.run.beside import warnings_of
 from runner.run.journal import Listener
+from runner.run.real_rows import Counted, RealRows
 from runner.run.space import check_space, forecast_here, used_bytes
 from runner.run.watched import Watched, memory_of
 from runner.run.workers import Workers
@@ -56,6 +57,7 @@ class Loop:
     check_sources: Callable[[Iterable[str]], None]  # raises where one changed since the run began
     command: str  # what goes on with an interrupted run
     tell_again: bool = False  # what is odd about data also of steps that are cached
+    real_rows: RealRows | None = None  # forecasts for rows and prompts that were counted
     outcomes: dict[str, StepOutcome] = field(default_factory=dict)
     failure: LorarunError | None = None
     _workers: Workers = field(init=False)
@@ -111,12 +113,14 @@ class Loop:
                 self._tell(self.artifacts.manifests()[planned.key])
             return
         self._check_space(step)
+        if self.real_rows:
+            self.real_rows.check(step, self.spec.limits.memory_bytes)
         self.emit({"event": "begin", **about, "title": step.title, "reasons": [r.text for r in planned.reasons]})
         started = time.monotonic()
         try:
             manifest = self._execute(step, planned.key, parts)
         except (StepError, MemoryLineError) as error:
-            seen = memory_of(error.use, {}, step) if isinstance(error, StoppedForMemory) else {}
+            seen = memory_of(error.use, {}, step, self._counted(step)) if isinstance(error, StoppedForMemory) else {}
             self.outcomes[step.id] = StepOutcome(planned, planned.key, "failed", error.message, seen)
             self.emit({"event": "failed", **about, "message": error.message})
             raise
@@ -153,13 +157,16 @@ class Loop:
             components=_plain(parts),
             outputs=describe(request.out, answer["contents"]),
             measures=answer["measures"],
-            memory=memory_of(watched.used(), answer["measures"], step),
+            memory=memory_of(watched.used(), answer["measures"], step, self._counted(step)),
             seconds=round(time.monotonic() - started, 3),
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
             environment=dict(self.known.environment),
         )
         self.artifacts.commit(manifest)
         return manifest
+
+    def _counted(self, step: Step) -> Counted | None:
+        return self.real_rows.of(step) if self.real_rows else None
 
     def _supervise(self, watched: Watched, step: Step, request: StepRequest) -> dict[str, Any]:
         try:

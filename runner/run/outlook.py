@@ -19,6 +19,7 @@ from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration
 from runner.plan.model import Plan, PlannedStep, Step
 from runner.run.counted import lines_of
 from runner.run.dependencies import Dependency, dependencies
+from runner.run.real_rows import Counted, RealRows
 from runner.run.space import DiskForecast, forecast_here, used_bytes
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
@@ -100,13 +101,13 @@ class Outlook:
         return max(known, key=lambda pair: pair[1], default=None)
 
 
-def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey) -> Outlook:
+def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey, *, real_rows: RealRows | None = None) -> Outlook:
     """What the steps of `plan` that are not cached will take, each as if its inputs were new."""
     here = [m for m in _oldest_first(surveyed.artifacts) if _same_machine(m, surveyed.known.environment)]
     history = _history(spec, root, plan, surveyed, here)
     last = {m.step: m for m in here}
     return Outlook(
-        steps={s.step.id: _step(s, spec, root, surveyed, history, last.get(s.step.id)) for s in plan.to_run},
+        steps={s.step.id: _step(s, spec, root, surveyed, history, last.get(s.step.id), real_rows) for s in plan.to_run},
         downloads=tuple(_download(m, root) for m in surveyed.absent),
         after=dependencies(spec, root),
         used_bytes=used_bytes(root),
@@ -175,18 +176,26 @@ def _positive(value: Any) -> float | None:
 
 
 def _step(
-    planned: PlannedStep, spec: Spec, root: Path, surveyed: Survey, history: History, last: Manifest | None
+    planned: PlannedStep,
+    spec: Spec,
+    root: Path,
+    surveyed: Survey,
+    history: History,
+    last: Manifest | None,
+    real_rows: RealRows | None,
 ) -> StepOutlook:
     step = planned.step
     weights = surveyed.known.sources.get(f"checkpoint/{step.group}", "") if step.group else ""
     return StepOutlook(
         duration_of(step, history, weights=weights),
-        _memory(step, last),
+        _memory(step, last, real_rows.of(step) if real_rows else None),
         _disk(forecast_here(step, spec, root, surveyed.artifacts, counted=rows_read(step, history, ".inputs.jsonl"))),
     )
 
 
-def _memory(step: Step, last: Manifest | None) -> Amount:
+def _memory(step: Step, last: Manifest | None, counted: Counted | None) -> Amount:
+    if counted is not None:
+        return Amount(counted.peak_bytes, f"forecast of MLX's peak {counted.said}")
     if step.forecast_bytes is not None:
         bound = "prompts" if step.kind == "generate" else "rows"
         return Amount(step.forecast_bytes, f"forecast of MLX's peak, for {bound} at their bound")

@@ -1,95 +1,101 @@
-"""A tuning's memory forecast for the rows that it really has, once they were counted.
+"""The memory forecasts for a campaign's own rows and prompts, out of what its forecast steps have left.
 
-The plan chooses by rows at their bound (`max_seq_length`), so that the choice depends on nothing that is cached. This
-figure stands beside that one and decides nothing.
+The plan chooses by bounds (`max_seq_length`, bytes of prompts), so that a choice depends on nothing that is cached.
+These figures stand beside those and decide nothing but whether answers that can't fit are begun.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner import files
-from runner.canonical import digest_value, plain
-from runner.errors import InvalidError, LorarunError, StepError
-from runner.machine.blas import child_environment, find
-from runner.machine.environment import environment_class
-from runner.memory.choose import gigabytes
-from runner.memory.forecast import RowShape, TuneShape, forecast
-from runner.models.facts import facts_of
+from runner.errors import LorarunError, ResourceError
+from runner.machine.memory import given_bytes
+from runner.memory.choose import Budget, budget_for, gigabytes
+from runner.plan.forecasts import FILE, Place, places_of
 from runner.plan.model import Plan, Step
-from runner.run.child import import_path
-from runner.run.choosing import CACHE, VERSION, known_forecasts
-from runner.samples.lengths import FILE, RowLength, read_lengths
-from runner.spec.model import LoraSpec, Spec, TrainSpec
 from runner.store.artifacts import Artifacts
-from runner.store.sources import images_of
+
+Output = Callable[[str, str], Path | None]  # (step id, file) → where it lies, None where the step is not finished
 
 
-def said_of_rows(step: Step, spec: Spec, root: Path, plan: Plan, artifacts: Artifacts) -> str:
-    """The forecast of `step` with its longest rows side by side, in words; "" where no rows of it were counted.
+@dataclass(frozen=True)
+class Counted:
+    """What one step needs with its own rows or prompts."""
 
-    Traces in a child, once for the same rows; loads nothing.
-    """
-    lengths = _lengths(step, plan, artifacts)
-    if not lengths or not lengths.get("train"):
-        return ""
-    shape = _shape(step, lengths["train"], lengths.get("valid", ()), _images(step, spec, root))
-    try:
-        peak = _peak(step, spec, root, shape)
-    except (InvalidError, StepError) as error:
-        return f"with its own rows: {error.message}"
-    return f"with its own rows, of {shape.rows[0].tokens:,} tokens at most: {gigabytes(peak)}; nothing is chosen by it"
+    peak_bytes: int
+    tokens: int  # of the longest row or prompt
+    batch: int | None = None  # answers at one time
 
-
-def _lengths(step: Step, plan: Plan, artifacts: Artifacts) -> dict[str, tuple[RowLength, ...]]:
-    """What the finished step that counted the tuning's rows has left; nothing where it has to run."""
-    cached = {s.step.id: s.key for s in plan.steps if s.action == "cached" and s.step.kind == "lengths"}
-    for name in step.after:
-        if step.kind == "tune" and name in cached:
-            try:
-                return read_lengths(artifacts.place(cached[name]) / FILE)
-            except LorarunError:  # a damaged output is told of where it is used
-                return {}
-    return {}
+    @property
+    def said(self) -> str:
+        """In words."""
+        if self.batch is None:
+            return f"with its own rows, of {self.tokens:,} tokens at most: {gigabytes(self.peak_bytes)}"
+        prompts = "1 prompt" if self.batch == 1 else f"{self.batch} prompts"
+        return f"with its own prompts, {prompts} of {self.tokens:,} tokens at most: {gigabytes(self.peak_bytes)}"
 
 
-def _shape(step: Step, train: Sequence[RowLength], valid: Sequence[RowLength], images: int | None) -> TuneShape:
-    lora = LoraSpec(**{**step.params["lora"], "target_modules": tuple(step.params["lora"]["target_modules"])})
-    settings = TrainSpec(**step.params["train"])
-    micro_batch = int(settings.micro_batch or settings.batch_size)
-    return TuneShape(
-        lora,
-        settings,
-        _longest(train, settings, settings.batch_size),
-        _longest(valid, settings, micro_batch),
-        ((micro_batch, bool(settings.grad_checkpoint)),),
-        images=images,
-        whole=True,
-    )
+class RealRows:
+    """The forecasts of a campaign's steps. `steps` are all of them, whatever is to run."""
+
+    def __init__(self, steps: Sequence[Step], output: Output) -> None:
+        self._places = places_of(steps)
+        self._output = output
+
+    def of(self, step: Step) -> Counted | None:
+        """What `step` needs; None where its rows are not counted, or it can't be forecast."""
+        place = self._places.get(step.id)
+        path = self._output(place.step, FILE) if place else None
+        if place is None or path is None:
+            return None
+        try:
+            return _counted(files.read_json(path), place)
+        except LorarunError:  # a damaged output is told of where it is used
+            return None
+
+    def check(self, step: Step, limit_bytes: int | None) -> None:
+        """Answers that can't fit are not begun: no weights are loaded for them.
+
+        Raises:
+            ResourceError: with the key to change.
+        """
+        found = self.of(step) if step.kind == "generate" else None
+        budget = budget_for(limit_bytes, given_bytes()) if limit_bytes else None
+        if found is None or budget is None or found.peak_bytes <= budget.fits_bytes:
+            return
+        room = f"the {gigabytes(budget.fits_bytes)} that fit under {budget.reason}"
+        message = f"{step.id}: predicted peak {found.said}, over {room}, {gigabytes(budget.reserve_bytes)} aside"
+        raise ResourceError(message, help=_remedy(step, found, budget))
 
 
-def _longest(rows: Sequence[RowLength], train: TrainSpec, count: int) -> tuple[RowShape, ...]:
-    """The longest rows as the tuning sees them: prompts cut to `max_seq_length` where the spec says so."""
-    seen = []
-    for row in rows:
-        total = min(row.total, train.max_seq_length)
-        seen.append(RowShape(total, min(row.answer, total - 1) if train.mask_prompt else total - 1, row.grids))
-    return tuple(sorted(seen, key=lambda r: (-r.tokens, -r.labels, r.grids))[:count])
+def _remedy(step: Step, found: Counted, budget: Budget) -> str:
+    place = ".".join(str(part) for part in step.origins[0]) if step.origins and all(step.origins[0]) else "generate"
+    if found.batch is not None and found.batch > 1:
+        fewer = max(1, min(found.batch - 1, found.batch * budget.fits_bytes // found.peak_bytes))
+        return f"write `{place}.batch_size: {fewer}`, or raise `limits.memory`"
+    return f"shorten the prompts, lower `{place}.max_tokens`, or raise `limits.memory`"
 
 
-def _images(step: Step, spec: Spec, root: Path) -> int | None:
-    dataset = next(d for d in spec.datasets.values() if any(n.step == f"prepare/{d.id}" for n in step.needs))
-    return len(images_of(dataset, root)) if step.params["images"] and dataset.image else None
+def _counted(value: Any, place: Place) -> Counted | None:
+    part = value.get(place.part) if isinstance(value, dict) else None
+    figures = part.get(place.name) if isinstance(part, dict) else None
+    if not isinstance(figures, dict):
+        return None
+    peak, tokens, batch = (figures.get(name) for name in ("peak_bytes", "tokens", "batch"))
+    if not isinstance(peak, int) or not isinstance(tokens, int):
+        return None
+    return Counted(peak, tokens, batch if isinstance(batch, int) else None)
 
 
-def _peak(step: Step, spec: Spec, root: Path, shape: TuneShape) -> int:
-    config, dtype = facts_of(spec.models[step.group], root).config, step.params["dtype"]
-    key = digest_value([VERSION, "rows", config, dtype, plain(shape), environment_class()])
-    known = known_forecasts(root)
-    if not isinstance(known.get(key), int):
-        environment = {**child_environment(find()), "PYTHONPATH": import_path()}
-        found = forecast(config, dtype=dtype, tunes={step.id: shape}, generations={}, environment=environment)
-        known[key] = found.tunes[step.id][0].peak.peak_bytes
-        files.write_json(root / CACHE, known)
-    return int(known[key])
+def of_plan(whole: Sequence[Step], plan: Plan, artifacts: Artifacts) -> RealRows:
+    """The forecasts that finished steps have left for what is planned."""
+    cached = {s.step.id: s.key for s in plan.steps if s.action == "cached"}
+
+    def output(step: str, file: str) -> Path | None:
+        return artifacts.place(cached[step]) / file if step in cached else None
+
+    return RealRows(whole, output)

@@ -15,6 +15,7 @@ from runner.memory.model import MemoryUse
 from runner.plan.model import Step
 from runner.run.adapting import TUNE, StoppedForMemory, edit_for, ran_with
 from runner.run.child import Worker
+from runner.run.real_rows import Counted
 
 SMALL_SHARE = 8  # of the limit, and of the machine
 
@@ -77,12 +78,15 @@ class Watched:
         )
 
 
-def memory_of(use: MemoryUse, measures: Mapping[str, Any], step: Step) -> dict[str, Any]:
-    """What a manifest keeps of a step's memory: what the system charged, MLX's own peak, what was forecast, and why
-    the step runs as it does."""
+def memory_of(
+    use: MemoryUse, measures: Mapping[str, Any], step: Step, counted: Counted | None = None
+) -> dict[str, Any]:
+    """What a manifest keeps of a step's memory: what the system charged, MLX's own peak, what was forecast for bounds
+    and for the rows or prompts that there are, and why the step runs as it does."""
     return {
         **plain(use),
         "mlx_peak_bytes": measures.get("peak_memory_bytes"),
         "forecast_bytes": step.forecast_bytes,
+        **({"rows_forecast_bytes": counted.peak_bytes, "longest_tokens": counted.tokens} if counted else {}),
         **({"choice": list(step.notes)} if step.notes else {}),
     }

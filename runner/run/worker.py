@@ -7,6 +7,7 @@ SIGUSR1 to use less memory.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -59,6 +60,19 @@ def open_reader(checkpoint: Path) -> Reader:
     from runner.engines import table
 
     return table.open_reader(checkpoint)
+
+
+def trace(request: dict[str, Any]) -> dict[str, Any]:
+    """The answer of the memory trace; what stands in its way is said in words, for no step depends on a forecast."""
+    from runner.engines import memory_trace
+
+    gc.disable()  # see memory_trace.main
+    try:
+        return memory_trace.answer(request)
+    except Exception as error:  # of architectures that nobody traced yet; the guard holds the line all the same
+        return {"error": f"{type(error).__name__}: {error}"}
+    finally:
+        gc.enable()
 
 
 class Stop:
@@ -114,6 +128,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
         should_stop=stop,
         open_reader=open_reader,
         should_shrink=pressure,
+        trace=trace,
     )
     emit({"event": "ready", "pid": os.getpid()})
     for line in requests:

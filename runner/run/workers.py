@@ -11,7 +11,7 @@ from runner.run.child import Worker, import_path
 from runner.run.watched import Watched
 
 MODEL, READER, LIGHT = "model", "reader", "light"
-READS = "lengths"  # the kind of step that loads tokenizers and processors, and no weights
+READS = ("lengths", "forecast")  # kinds of steps that load tokenizers and processors, and no weights
 
 
 @dataclass
@@ -29,7 +29,7 @@ class Workers:
 
     def serving(self, step: Step) -> Watched:
         """The worker for a step, started if there is none."""
-        role = MODEL if step.group else READER if step.kind == READS else LIGHT
+        role = MODEL if step.group else READER if step.kind in READS else LIGHT
         if role == MODEL:
             self._make_way(step.group)
         elif role == READER and role not in self._running and MODEL in self._running:

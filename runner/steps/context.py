@@ -10,6 +10,11 @@ from typing import Any
 from runner.engines.protocol import Engine, OnEvent, Reader, ShouldShrink, ShouldStop, never
 
 
+def no_trace(_: dict[str, Any]) -> dict[str, Any]:
+    """Where memory can't be forecast."""
+    return {"error": "nothing traces here"}
+
+
 @dataclass(frozen=True)
 class StepRequest:
     """One step to run, with all that it may read."""
@@ -41,3 +46,4 @@ class Surroundings:
     should_stop: ShouldStop
     open_reader: Callable[[Path], Reader]  # checkpoint folder; tokenizer and processor, no weights
     should_shrink: ShouldShrink = never  # the guard's soft line was crossed
+    trace: Callable[[dict[str, Any]], dict[str, Any]] = no_trace  # see runner.engines.memory_trace

@@ -84,11 +84,18 @@ def _figures(asked: TuneRequest, whole: TuneResult, counted: Sequence[RowLength]
         "micro_batch": asked.micro_batch,
         "longest_row_tokens": max(row.total for row in counted),
         "shapes": [[row.total, row.answer, [list(g) for g in row.grids]] for row in counted],
+        "shared_tokens": _shared(whole.paths_taken.get("share_prefix", "")),
         "tokens_per_update": tokens,
         "seconds_per_update": fastest,
         "tokens_per_second": tokens / max(fastest, 1e-9),
         "peak_memory_bytes": whole.peak_memory_bytes,
     }
+
+
+def _shared(said: str) -> int:
+    """The leading tokens that a tuning says all its rows shared: `on: 37 tokens`."""
+    words = said.split()
+    return int(words[1]) if words[:1] == ["on:"] and words[1:2] and words[1].isdigit() else 0
 
 
 def longest_rows(request: StepRequest, entry: dict[str, Any], samples: Sequence[Sample]) -> tuple[Sample, ...]:

@@ -9,6 +9,7 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 STEPS = {
     "prepare": "runner.steps.prepare",
     "lengths": "runner.steps.lengths",
+    "forecast": "runner.steps.forecast",
     "overlap": "runner.steps.overlap",
     "rehearse": "runner.steps.rehearse",
     "tune": "runner.steps.tune",

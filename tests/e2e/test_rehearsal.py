@@ -77,4 +77,4 @@ def test_a_prompt_that_leaves_no_room_for_its_answer_is_named_before_any_tuning(
     assert done.returncode == 3, done.stderr
     assert "the model's context of" in done.stderr
     assert "`generate.max_tokens`" in done.stderr
-    assert mini.ran(project) == ["prepare/reports", "lengths/llama-lora"]
+    assert mini.ran(project) == ["prepare/reports", "lengths/llama-lora", "forecast/llama"]

@@ -1,5 +1,7 @@
 """A tokenizer without its model reads every sample as the engine does that trains on it."""
 
+from dataclasses import replace
+
 import pytest
 
 from runner.engines.table import open_reader
@@ -56,6 +58,24 @@ def _without_vetting(folder, samples, root):
     open_it = image_reader if (folder / "preprocessor_config.json").exists() else text_reader
     lengths = open_it(folder).lengths(samples, root, on_event=ignore, should_stop=never)
     return [(row.prompt, row.answer, row.fixed, row.grids) for row in lengths]
+
+
+def test_the_longest_prompt_is_found_without_rendering_all(llama_folder, text_samples, tmp_path):
+    samples = [replace(s, prompt=s.prompt + " 가나다" * (7 * i % 40)) for i, s in enumerate(text_samples(40))]
+    reader = open_reader(llama_folder)
+    assert reader.longest_prompt(samples, tmp_path, should_stop=never) == max(
+        prompt for prompt, *_ in counted(llama_folder, samples, tmp_path)
+    )
+    assert reader.longest_prompt([], tmp_path, should_stop=never) == 0
+    with pytest.raises(InterruptedRunError):
+        reader.longest_prompt(samples, tmp_path, should_stop=lambda: True)
+
+
+def test_the_longest_prompt_is_counted_without_its_images(qwen_folder, image_samples, data_folder):
+    samples = image_samples(data_folder, 3, seed=14)
+    bare = open_reader(qwen_folder).longest_prompt(samples, data_folder, should_stop=never)
+    whole = [(prompt, grids) for prompt, _, _, grids in counted(qwen_folder, samples, data_folder)]
+    assert bare == max(prompt - sum(h * w // 4 + 2 for _, h, w in grids) for prompt, grids in whole)
 
 
 def test_counting_stops_when_asked(llama_folder, text_samples, tmp_path):

@@ -74,3 +74,33 @@ def test_candidates_are_traced_up_to_the_first_that_fits():
 
 def test_an_unknown_architecture_is_an_answer_and_no_traceback():
     assert "error" in memory_trace.answer({"config": {"model_type": "no_such_model"}})
+
+
+def test_an_adapter_that_is_chosen_by_its_answers_has_their_memory_in_its_forecast():
+    rows = [{"tokens": 96, "labels": 24}] * 2
+    lora = dataclasses.asdict(lora_of(TINY)) | {"target_modules": ["q_proj", "v_proj"]}
+
+    def phases(best):
+        asked = {"lora": lora, "train": {"batch_size": 2, "best": best}, "rows": rows, "valid": rows}
+        request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked | {"candidates": [[2, False]]}}}
+        return memory_trace.answer(request)["tunes"]["a"][0]["phases"]
+
+    by_loss, by_answers = phases("loss"), phases("rougeL")
+    assert set(by_answers) - set(by_loss) == {"valid prompts", "valid answers"}
+    assert {name: by_answers[name] for name in by_loss} == by_loss
+    resident = by_loss["update"]["static_bytes"] - 4 * 2 * 8 * (64 + 64 + 64 + 32)  # without gathered gradients
+    cache = 2 * 2 * 2 * 2 * 16 * 256 * 4  # keys and values × layers × rows × heads × width × room × float32
+    assert by_answers["valid answers"]["static_bytes"] == pytest.approx(resident + cache, abs=4096)
+
+
+def test_rows_that_are_known_to_share_a_beginning_are_forecast_to_need_less():
+    rows = [{"tokens": 96, "labels": 24}] * 4
+    lora = dataclasses.asdict(lora_of(TINY)) | {"target_modules": ["q_proj", "v_proj"], "dropout": 0.0}
+
+    def peak(shared):
+        asked = {"lora": lora, "train": {"batch_size": 4}, "rows": rows, "shared": shared, "candidates": [[4, False]]}
+        request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked}}
+        return memory_trace.answer(request)["tunes"]["a"][0]["phases"]["micro-batch"]["peak_bytes"]
+
+    nothing, some, much = peak(0), peak(32), peak(64)
+    assert nothing > some > much
