@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from runner.errors import UsageError
 from runner.spec.explain import document, markdown, page, titles
-from runner.spec.json_schema import json_schema
+from runner.spec.json_schema import schema_text
 from runner.spec.reference import reference
 
 
@@ -49,10 +47,10 @@ def schema(format: str) -> None:
     """Print the spec's language as JSON Schema (draft 2020-12), for editors, or as a page to read.
 
     \b
-      lorarun schema > lorarun.schema.json
-      # yaml-language-server: $schema=../lorarun.schema.json     as the first line of specs/x.yaml
+      lorarun schema > docs/lorarun.schema.json
+      # yaml-language-server: $schema=../docs/lorarun.schema.json     as the first line of specs/x.yaml
     """
     if format == "md":
         click.echo(reference(), nl=False)
     else:
-        click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=1))
+        click.echo(schema_text(), nl=False)

@@ -16,9 +16,11 @@ from runner.files import write_bytes
 from runner.report.templates import folder, source
 from runner.scaffold import rows
 from runner.scaffold.comments import commented
+from runner.spec.json_schema import schema_text
 
 TEMPLATES = ("demo", "text", "vision", "chain", "ticket")
 _DATA = {"text": ("pairs",), "vision": ("images",), "chain": ("images", "pairs"), "ticket": ("images", "pairs")}
+SCHEMA = "docs/lorarun.schema.json"  # where the first line of a spec leads an editor
 _WORKFLOWS = "ci/github"
 _DEMO = ("specs/demo.yaml", "data/demo", "data/models")
 
@@ -66,6 +68,7 @@ def _common() -> dict[str, bytes]:
         ".gitattributes": source("init/gitattributes").encode(),
         "ssot/records/.gitkeep": b"",
         "ssot/evidence/.gitkeep": b"",
+        SCHEMA: schema_text().encode(),
     }
     for path in sorted((folder() / _WORKFLOWS).glob("*.yml")):
         made[f".github/workflows/{path.name}"] = path.read_bytes()
@@ -74,7 +77,8 @@ def _common() -> dict[str, bytes]:
 
 def _campaign(template: str, name: str, spec: str) -> dict[str, bytes]:
     text = source(f"init/{template}.yaml").replace("name: NAME", f"name: {name}", 1)
-    head = f"# Written by `lorarun init --template {template}`; `lorarun schema --format md` explains every key.\n"
+    head = f"# yaml-language-server: $schema=../{SCHEMA}\n"
+    head += f"# Written by `lorarun init --template {template}`; `lorarun schema --format md` explains every key.\n"
     made = {spec: (head + commented(text)).encode()}
     for kind in _DATA[template]:
         for split in rows.SPLITS:

@@ -6,6 +6,7 @@ and that `8.0` is no whole number (JSON Schema has it that it is).
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from runner.spec import units
@@ -32,6 +33,11 @@ def json_schema() -> dict[str, Any]:
         "allOf": [_unless_shared(kind, plural, required[kind]) for kind, plural in PLURALS.items()],
         "$defs": {"variable": {"type": "string", "pattern": _whole(r"\$\{vars\.[^{}\s]{1,100}\}")}},
     }
+
+
+def schema_text() -> str:
+    """The schema as it is written to files."""
+    return json.dumps(json_schema(), ensure_ascii=False, indent=1) + "\n"
 
 
 def _unless_shared(kind: str, plural: str, required: list[str]) -> dict[str, Any]:

@@ -9,11 +9,13 @@ import pytest
 
 from runner.spec import schema
 from runner.spec.json_schema import json_schema
+from runner.spec.load import draft_of
 from runner.spec.matrix import PATHS
 from runner.spec.merge import apply_defaults
 from runner.spec.source import Source, Tree
 from runner.spec.validator import StrictValidator, faults
 from runner.spec.yaml_text import parse
+from tests.spec.broken import EDITS, broken
 from tests.spec.specs import ROOT, SMALL
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -105,6 +107,26 @@ def test_both_agree_on_hundreds_of_good_and_bad_documents():
         verdicts.append(not ours)
     assert len(verdicts) >= 300
     assert min(verdicts.count(True), verdicts.count(False)) > 20
+
+
+def test_the_broken_specs_of_the_table_are_refused_where_they_break_the_schema():
+    """Keys and values (E1xx) are the schema's to refuse; references and meaning (E2xx, W5xx) are not."""
+    refused, otherwise = {"schema": 0, "meaning": 0}, []
+    for group in ("values", "keys", "references", "measures", "suspicious"):
+        for name in EDITS[group]:
+            tree = parse(Source.of("x", broken(group, name))).tree
+            if tree is None or not isinstance(tree.data, dict):
+                continue
+            codes = {d.code for d in draft_of(Source.of("x", broken(group, name))).found if d.severity == "error"}
+            if codes & {"E007", "E008", "E010", "E011", "E012"}:  # the text itself, which JSON has not
+                continue
+            kind = "schema" if codes & {"E101", "E104", "E105", "E106", "E107", "E108", "E109"} else "meaning"
+            refused[kind] += 1
+            sure = kind == "schema" or not codes & {"E102", "E103"}  # these are of both
+            if sure and VALIDATOR.is_valid(tree.data) == (kind == "schema"):
+                otherwise.append(name)
+    assert otherwise == ["points that are no decimal"]
+    assert min(refused.values()) >= 50
 
 
 def test_what_the_json_schema_refuses_is_refused_with_defaults_as_well():

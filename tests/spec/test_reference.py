@@ -9,7 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from runner.spec.json_schema import json_schema
+from runner.scaffold.init import init
+from runner.spec.json_schema import schema_text
 from runner.spec.reference import reference
 from runner.spec.source import Source
 from runner.spec.yaml_text import parse
@@ -23,17 +24,34 @@ def test_the_committed_page_is_what_the_schema_says():
 
 def test_the_committed_json_schema_is_what_the_schema_says():
     help = "run: lorarun schema > docs/lorarun.schema.json"
-    assert json.loads((ROOT / "docs" / "lorarun.schema.json").read_text(encoding="utf-8")) == json_schema(), help
+    assert (ROOT / "docs" / "lorarun.schema.json").read_text(encoding="utf-8") == schema_text(), help
+
+
+def editor_says(path: Path) -> list[str]:
+    """What a validator says of a spec by the schema that the spec's own first line names."""
+    text = path.read_text(encoding="utf-8")
+    named = re.match(r"# yaml-language-server: \$schema=(\S+)\n", text)
+    assert named, "the first line names no schema"
+    schema = json.loads((path.parent / named[1]).read_text(encoding="utf-8"))
+    tree = parse(Source.of(path.name, text)).tree
+    assert tree is not None
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(tree.data)]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").glob("*.yaml")), ids=lambda p: p.name)
 def test_an_editor_finds_the_schema_that_a_spec_names_and_no_mistake(path):
-    text = path.read_text(encoding="utf-8")
-    named = re.match(r"# yaml-language-server: \$schema=(\S+)", text)
-    file = path.parent / named[1] if named else ROOT / "docs" / "lorarun.schema.json"
-    tree = parse(Source.of(path.name, text)).tree
-    assert tree is not None
-    jsonschema.Draft202012Validator(json.loads(file.read_text(encoding="utf-8"))).validate(tree.data)
+    assert editor_says(path) == []
+
+
+@pytest.mark.parametrize("template", ["text", "vision", "chain", "ticket"])
+def test_an_editor_finds_the_schema_in_a_new_project_and_no_mistake(template, tmp_path):
+    assert editor_says(tmp_path / init(tmp_path, template).spec) == []
+
+
+def test_an_editor_sees_a_mistake_in_a_new_project(tmp_path):
+    spec = tmp_path / init(tmp_path, "text").spec
+    spec.write_text(spec.read_text(encoding="utf-8").replace("rank:", "rnak:"), encoding="utf-8")
+    assert editor_says(spec)
 
 
 # The wrong examples of docs/diagnostics.md are run by test_explain.
