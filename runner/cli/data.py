@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -121,7 +122,7 @@ def _tell(made: Imported, sources: tuple[str, ...]) -> None:
     if made.findings:
         click.echo(render(made.findings, "text"), err=True)
     if made.folder is None:
-        again = " ".join(one_line(s) for s in sources)
+        again = " ".join(shlex.quote(one_line(s)) for s in sources)
         click.echo(f"nothing was written: `lorarun data import {again} --out data/NAME` imports it", err=True)
         return
     click.echo("\n".join(counts_told(made)), err=True)

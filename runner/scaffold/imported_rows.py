@@ -23,6 +23,7 @@ from runner.scaffold.columns import DROP, Column
 from runner.scaffold.pictures import Album, Picture, normalise, read_picture
 
 IMAGES, ORIGINALS = "images", "originals"
+_BETWEEN_FACTS = (r"[\r\n]+", "[;；]", r"\|", r",\s|[、，]")
 _TEXTS = ("question", "text", "prompt", "messages")
 
 
@@ -66,7 +67,8 @@ class Converter:
             field = self._field.get(nfc(str(name)), nfc(str(name)))
             if field == DROP:
                 continue
-            columns[field] = self._images(value) if field == "image" else self._value(field, value)
+            kept = self._images(value) if field == "image" else self._value(field, value)
+            columns[field] = facts_of_cell(kept) if field == "facts" else kept
         own = columns.pop("split", "") if self._has_split else ""
         for field in ("id", "document"):
             if field in columns and not isinstance(columns[field], str):
@@ -164,6 +166,23 @@ class Converter:
         if value is None or isinstance(value, str | int | float):
             return None if isinstance(value, float) and value != value else value  # noqa: PLR0124  (NaN)
         raise InvalidError(f"the column `{column[:80]}` holds {type(value).__name__}, which JSON has no form for")
+
+
+def facts_of_cell(value: Any) -> Any:
+    """A cell's facts as a list: JSON, or parted at line breaks, else `;`, else `|`, else commas before a space."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return []
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return [str(value)]
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            pass
+    parted = next((p for mark in _BETWEEN_FACTS if len(p := re.split(mark, value)) > 1), [value])
+    return [part.strip() for part in parted if part.strip()]
 
 
 def _about(picture: Picture, name: str, digest: str, original: str, kept: bool) -> dict[str, Any]:

@@ -116,9 +116,14 @@ def pictures_below(folder: Path) -> list[Path]:
 
 
 def as_stored(path: Path) -> Path:
-    """The path in the normal form in which the disk has it: typed names are NFC, macOS archives hold NFD."""
-    forms = (Path(unicodedata.normalize(form, str(path))) for form in ("NFC", "NFD"))
-    return path if path.exists() else next((p for p in forms if p.exists()), path)
+    """The path as the disk spells it, part by part: typed names are NFC, what comes from a Mac is often NFD."""
+    if path.exists():
+        return path
+    found = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        forms = [part, *(unicodedata.normalize(form, part) for form in ("NFC", "NFD"))]
+        found /= next((form for form in forms if (found / form).exists()), part)
+    return found if found.exists() else path
 
 
 def read_picture(path: Path, folder: Path) -> bytes:

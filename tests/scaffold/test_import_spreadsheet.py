@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import unicodedata
 import zipfile
 
@@ -106,6 +107,13 @@ def test_an_import_is_the_same_every_time_and_another_seed_splits_otherwise(owne
         return json.loads((owner / name / "source.json").read_text())["digests"]
 
     assert digests("a") == digests("b") != digests("c", seed=20)
+
+
+def test_the_command_to_type_next_can_be_copied_whatever_the_names(owner, capsys):
+    (owner / "검수.xlsx").rename(owner / "검수 결과's.xlsx")
+    main(["data", "import", "검수 결과's.xlsx", NFD])
+    shown = capsys.readouterr().err.rpartition("`lorarun data import ")[2].partition(" --out")[0]
+    assert shlex.split(shown) == ["검수 결과's.xlsx", NFD]
 
 
 def test_the_command_shows_columns_and_five_rows_and_writes_only_when_told_where(owner, capsys):
@@ -212,3 +220,31 @@ def test_leaks_of_splits_that_a_source_brings_are_named_and_can_be_split_anew(tm
     assert [(f.path, f.line) for f in made.findings if f.code == "E731"] == [("train.jsonl", 1), ("train.jsonl", 4)]
     anew = import_data([str(tmp_path / "a.jsonl")], tmp_path / "y", ImportOptions(resplit=True))
     assert not [f for f in anew.findings if f.severity == "error"]
+
+
+def test_a_path_whose_parts_are_stored_in_different_normal_forms_is_found(owner):
+    (owner / "받은 것").mkdir()  # NFC, and below it NFD
+    (owner / NFD).rename(owner / "받은 것" / NFD)
+    sheet_name = unicodedata.normalize("NFD", "표.xlsx")
+    (owner / "검수.xlsx").rename(owner / "받은 것" / sheet_name)
+    typed = [f"받은 것/{name}" for name in ("표.xlsx", "사진")]
+    assert import_data(typed, None, ImportOptions()).pictures == 24
+
+
+@pytest.mark.parametrize(
+    ("cell", "facts"),
+    [
+        ("빨강; 1,200원", ["빨강", "1,200원"]),
+        ("빨강, 파랑", ["빨강", "파랑"]),
+        ("1,200원", ["1,200원"]),
+        ("빨강\n파랑; 초록\n", ["빨강", "파랑; 초록"]),
+        ('["빨강", {"fact": "파랑", "aliases": ["청색"]}]', ["빨강", {"fact": "파랑", "aliases": ["청색"]}]),
+        (365, ["365"]),
+        (None, []),
+    ],
+)
+def test_a_cell_of_facts_becomes_a_list(tmp_path, cell, facts):
+    sheet(tmp_path / "f.xlsx", [("글", "답", cell), ("또", "답", "x")], header=("본문", "정답", "핵심어"))
+    import_data([str(tmp_path / "f.xlsx")], tmp_path / "x", ImportOptions())
+    rows = [r for split in (tmp_path / "x").glob("t*.jsonl") for r in lines_of(split)]
+    assert next(r for r in rows if r["text"] == "글")["facts"] == facts
