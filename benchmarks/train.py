@@ -2,9 +2,11 @@
 
 python benchmarks/train.py              # 5 pairs of every workload
 python benchmarks/train.py 3 VLM        # 3 pairs of the workloads whose name holds VLM
+python benchmarks/train.py 0            # write the table of the figures that are there
 
 One BLAS thread. The last column is the share of our CPU time that the matrix products alone would take
-at the rate of a plain product. Prints a table of medians and puts them in benchmarks/results/train.json.
+at the rate of a plain product. Prints a table of medians, puts them in benchmarks/results/train.json, and the table of
+all that lies there into docs/training.md.
 """
 
 from __future__ import annotations
@@ -20,10 +22,18 @@ from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from runner.machine import blas
 from runner.machine.environment import environment_class
 
 HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "train.json"
+DOCUMENT = HERE.parent / "docs" / "training.md"
+MARKS = ("<!-- figures: python benchmarks/train.py -->\n", "<!-- end of figures -->\n")
+HEADER = """| workload | pairs | CPU s: peer | ours | ratio | wall | peak memory | products | greatest loss difference |
+|---|---|---|---|---|---|---|---|---|
+"""
 WORKLOADS = {
     "text, dropout 0.1, head/body 0.28": ("text", "peer"),
     "text, dropout 0.1, head/body 0.08": ("text", "peer"),
@@ -93,27 +103,55 @@ def line(row: dict) -> str:
 
 def save(rows: list[dict]) -> None:
     """Put the measured rows in the place of older ones of the same workload."""
-    path = HERE / "results" / "train.json"
-    path.parent.mkdir(exist_ok=True)
-    kept = json.loads(path.read_text())["rows"] if path.exists() else []
+    kept = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     machine = {"processor": platform.machine(), "cores": os.cpu_count(), "environment": environment_class()}
     fresh = [row | {"machine": machine} for row in rows]
     measured = {row["workload"] for row in fresh}
     merged = [row for row in kept if row["workload"] not in measured] + fresh
     order = list(WORKLOADS)
     merged.sort(key=lambda row: order.index(row["workload"]) if row["workload"] in order else len(order))
-    path.write_text(json.dumps({"what": __doc__.splitlines()[0], "rows": merged}, indent=1) + "\n", encoding="utf-8")
+    what = {"what": __doc__.splitlines()[0], "rows": merged}
+    RESULTS.write_text(json.dumps(what, indent=1) + "\n", encoding="utf-8")
+
+
+def table(rows: list[dict]) -> str:
+    """The measured rows as a Markdown table, rounded."""
+    return HEADER + "".join(documented(row) for row in rows)
+
+
+def documented(row: dict) -> str:
+    cpu, memory = row["cpu_seconds"], row["peak_mlx_bytes"]
+    name = row["workload"] + (", against its batches" if row["peer"] == "batch" else "")
+    peak = f"{memory['peer'] / 1e6:,.0f} → {memory['ours'] / 1e6:,.0f} MB"
+    cells = [name, str(row["pairs"]), f"{cpu['peer']:.1f}", f"{cpu['ours']:.1f}", f"{cpu['ratio']:.2f}×"]
+    cells += [f"{row['wall_seconds']['ratio']:.2f}×", f"{memory['ratio']:.2f}× ({peak})"]
+    cells.append(f"{row['products_share']:.0%}" if "products_share" in row else "")
+    if "equal_answers" in row:
+        cells.append(f"{row['equal_answers']} answers equal")
+    else:
+        cells.append(f"{row['loss_difference']:.1e}" + (" (other masks)" if "dropout 0," not in name else ""))
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def document() -> None:
+    """Put the table of all figures that are there between the marks of docs/training.md."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, _, rest = text.partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    made = table(json.loads(RESULTS.read_text(encoding="utf-8"))["rows"])
+    DOCUMENT.write_text(before + MARKS[0] + made + MARKS[1] + after, encoding="utf-8")
 
 
 def main(pairs: int = 5, chosen: str = "") -> int:
     print(f"{'':44s} CPU s: peer    ours  ratio   wall  MB: peer    ours  ratio   RSS  loss diff. products")
     rows = []
     for workload in WORKLOADS:
-        if chosen in workload:
+        if pairs and chosen in workload:
             for row in measure(workload, pairs):
                 rows.append(row)
                 print(line(row), flush=True)
-    save(rows)
+            save(rows)  # each workload as it is done
+    document()
     return 0
 
 

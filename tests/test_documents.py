@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -71,3 +73,17 @@ def test_every_exit_code_is_documented_with_its_number() -> None:
 def test_the_python_version_in_the_readme_is_the_one_that_is_required() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f"Python {project['requires-python'].removeprefix('>=')} or newer" in README
+
+
+def test_the_figures_of_training_are_those_that_were_measured() -> None:
+    found = importlib.util.spec_from_file_location("bench_train", ROOT / "benchmarks" / "train.py")
+    assert found is not None
+    assert found.loader is not None
+    train = importlib.util.module_from_spec(found)
+    found.loader.exec_module(train)
+    rows = json.loads(train.RESULTS.read_text(encoding="utf-8"))["rows"]
+    begin, end = train.MARKS
+    page = train.DOCUMENT.read_text(encoding="utf-8")
+    assert page.split(begin)[1].split(end)[0] == train.table(rows), "run python benchmarks/train.py 0"
+    assert len(rows) >= 4
+    assert {row["workload"] for row in rows} <= set(train.WORKLOADS)

@@ -13,7 +13,9 @@ from runner.errors import ExitCode
 @click.command()
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 @click.option(
-    "--unfinished", is_flag=True, help="Also what interrupted steps would resume from, and kept image features."
+    "--unfinished",
+    is_flag=True,
+    help="Also what interrupted steps would resume from, and what is kept of images and frozen layers.",
 )
 def clean(yes: bool, unfinished: bool) -> int:
     """Remove step outputs that neither a record nor the newest run refers to.

@@ -17,12 +17,15 @@ from runner.engines.tower_qwen3_vl import Places, Tower, is_tanh_gelu, mix
 
 QUERIES = 128  # looked up at a time: their scores stay in the processor's cache
 ROWS = 64  # of a feed-forward, for the same reason
+LEAST = 128  # patches; of fewer, evaluating block by block costs more than it saves
 
 
 class NumpyTower(Tower):
     """A `Tower` that evaluates block by block."""
 
     def _attention(self, attention: nn.Module, x: mx.array, places: Places) -> mx.array:
+        if x.shape[0] < LEAST:
+            return super()._attention(attention, x, places)
         q, k, v = mix(attention, x, places)
         arrays = [part.transpose(1, 0, 2) for part in (q * attention.scale, k, v)]
         mx.eval(arrays)
@@ -30,8 +33,8 @@ class NumpyTower(Tower):
         return attention.proj(mx.array(out.reshape(x.shape[0], -1)))
 
     def _mlp(self, mlp: nn.Module, x: mx.array) -> mx.array:
-        if not is_tanh_gelu(mlp.act_fn):
-            return mlp(x)
+        if x.shape[0] < LEAST or not is_tanh_gelu(mlp.act_fn):
+            return super()._mlp(mlp, x)
         inner = mlp.linear_fc1(x)
         mx.eval(inner)
         return mlp.linear_fc2(mx.array(gelu_tanh(np.asarray(inner))))
