@@ -77,6 +77,20 @@ for (const chart of document.querySelectorAll(".chart")) {
   });
   svg.addEventListener("pointerleave", leave);
 }
+// On a narrow page each row of a table stands as a block of its own, its figures under their heads.
+const roles = { TABLE: "table", THEAD: "rowgroup", TBODY: "rowgroup", TR: "row", TD: "cell" };
+for (const table of document.querySelectorAll(".scroll > table:not(.grid-table)")) {
+  if (table.closest(".figures-table")) continue;
+  const heads = Array.from(table.querySelectorAll("thead th"), (th) => (th.querySelector(".hidden") ? "" : th.firstChild ? th.firstChild.textContent : ""));
+  for (const row of table.tBodies.length ? table.querySelectorAll("tbody tr") : []) {
+    Array.from(row.cells, (cell, i) => { if (cell.tagName === "TD") cell.dataset.label = heads[i] || ""; });
+  }
+  for (const part of [table, ...table.querySelectorAll("*")]) {
+    const role = part.tagName === "TH" ? (part.scope === "col" ? "columnheader" : "rowheader") : roles[part.tagName];
+    if (role) part.setAttribute("role", role);
+  }
+  table.classList.add("stacked");
+}
 // The contents show which part is being read.
 const links = new Map(Array.from(document.querySelectorAll("nav a"), (a) => [a.hash.slice(1), a]));
 const reading = new IntersectionObserver((entries) => {

@@ -46,4 +46,20 @@ def difference(before: str, after: str) -> Difference:
         else:
             old += [Span(a, True)] if a else []
             new += [Span(b, True)] if b else []
-    return Difference(tuple(old), tuple(new))
+    return Difference(_joined(old), _joined(new))
+
+
+def _joined(spans: list[Span]) -> tuple[Span, ...]:
+    """The spans with runs of changed words as one: a space between two of them is no counterpart worth showing."""
+    made: list[Span] = []
+    for span in spans:
+        text = span.text
+        while span.changed and made and (made[-1].changed or _parts(made)):
+            text = made.pop().text + text
+        made.append(Span(text, span.changed))
+    return tuple(made)
+
+
+def _parts(made: list[Span]) -> bool:
+    """Whether the last span is but the space between two changed ones."""
+    return made[-1].text.isspace() and len(made) > 1 and made[-2].changed

@@ -127,6 +127,7 @@ def axis_charts(sweep: Sweep, words: Words) -> tuple[AxisChart, ...]:
         series = [
             Series(words.say("sweep.variant"), axis.scores, "line-dots", dots=True),
             Series(words.say("sweep.mean"), axis.means, "line-a"),
+            Series(words.say("sweep.winner"), axis.chosen, "line-win", dots=True),
         ]
         plot = charts.plot(series, width=HALF, height=190, right=40, zero=False)
         if plot is not None:

@@ -25,10 +25,27 @@ from runner.report.training import Curve
 from runner.report.view import View, view
 from runner.report.words import Words
 
-MAX_TEXT_BYTES = 9_000_000  # of samples and answers in one report, before markup
-MAX_PICTURE_BYTES = 6_500_000
+MAX_TEXT_BYTES = 6_500_000  # of samples and answers in one report, before markup
+MAX_PICTURE_BYTES = 5_000_000
 DAGGER = "†"  # on figures that `check` cannot prove
-CUTS = (4000, 2000, 1000, 600, 400, 300, 250, 220, 200, 180, 160, 140, 120)  # characters of a text that are kept
+CUTS = (
+    4000,
+    2000,
+    1000,
+    600,
+    400,
+    300,
+    250,
+    220,
+    200,
+    180,
+    170,
+    160,
+    150,
+    140,
+    130,
+    120,
+)  # characters of a text that are kept
 
 
 @cache

@@ -66,6 +66,20 @@ class Ledger:
     counts: tuple[tuple[str, int], ...]  # every state with at least one sample
     rows: tuple[SampleRow, ...]
 
+    @property
+    def prompt(self) -> str:
+        """The prompt that all samples share; "" where they differ."""
+        return self._common([row.prompt for row in self.rows])
+
+    @property
+    def system(self) -> str:
+        """The system text that all samples share; "" where they differ."""
+        return self._common([row.system for row in self.rows])
+
+    @staticmethod
+    def _common(texts: Sequence[str]) -> str:
+        return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
+
 
 def deciding_metric(evaluation: str, checks: Sequence[Check], evidence: Evidence) -> str:
     """The metric of the evaluation's first target; without one, of its first guard, then the first that was scored."""

@@ -69,7 +69,10 @@ def _rehearsal(step: StepRecord) -> Rehearsal:
     measures = step.measures
     rates = [(k, v) for k, value in mapping(measures.get("rates")).items() if (v := figure(value)) is not None]
     compared = [(tune, one) for tune, found in mapping(measures.get("paths")).items() for one in items(found)]
-    compared += [("", one) for one in items(measures.get("answer_paths"))]
+    answers, asked = items(measures.get("answer_paths")), sorted(mapping(measures.get("prompts")), key=_number)
+    # One comparison a set of prompts, in their order, where all were compared.
+    names = [name.partition(".")[2] or name for name in asked] if len(asked) == len(answers) else [""] * len(answers)
+    compared += list(zip(names, answers, strict=True))
     return Rehearsal(
         model=step.id.partition("/")[2],
         rates=tuple(rates),
@@ -78,6 +81,11 @@ def _rehearsal(step: StepRecord) -> Rehearsal:
         prompts=tuple(_prompts(name, mapping(about)) for name, about in mapping(measures.get("prompts")).items()),
         seconds=step.seconds,
     )
+
+
+def _number(name: str) -> tuple[int, str]:
+    """The order of prompt sets, whose names begin with their number: `2.reports` before `10.documents`."""
+    return len(name.partition(".")[0]), name
 
 
 def _tried(name: str, about: Row) -> Tried:

@@ -28,9 +28,10 @@ class Axis:
     """A setting that the matrix varies, and how the variants scored at each of its values."""
 
     name: str  # `lora.rank`
-    labels: tuple[str, ...]  # in the order of the spec
+    labels: tuple[str, ...]  # numbers by size, then words
     scores: tuple[tuple[float, float], ...]  # place of the value among the labels, a variant's score
     means: tuple[tuple[float, float], ...]
+    chosen: tuple[tuple[float, float], ...]  # of the winner, where it has a score
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def _sweep(step: StepRecord, tuned: dict[str, StepRecord]) -> Sweep:
         for id, about in settings.items()
     ]
     sign = 1.0 if direction == "lower" else -1.0
-    variants.sort(key=lambda v: (v.score is None, sign * (v.score or 0.0), not v.winner))
-    axes = [_axis(name, settings, scores) for name in names]
+    variants.sort(key=lambda v: (v.score is None, sign * (v.score or 0.0), not v.winner, [_order(x) for x in v.values]))
+    axes = [_axis(name, settings, scores, winner) for name in names]
     return Sweep(
         tune=step.id.partition("/")[2],
         metric=metric,
@@ -87,17 +88,27 @@ def _variant(id: str, values: tuple[str, ...], score: float | None, winner: str,
     return Variant(id, values, score, id == winner, loss, step.seconds if step else None)
 
 
-def _axis(name: str, settings: dict[str, dict[str, str]], scores: dict[str, float | None]) -> Axis:
-    labels = tuple(dict.fromkeys(about[name] for about in settings.values() if name in about))
+def _order(label: str) -> tuple[bool, float, str]:
+    """Numbers by their size, before words by their letters."""
+    try:
+        return False, float(label), label
+    except ValueError:
+        return True, 0.0, label
+
+
+def _axis(name: str, settings: dict[str, dict[str, str]], scores: dict[str, float | None], winner: str) -> Axis:
+    labels = tuple(sorted({about[name] for about in settings.values() if name in about}, key=_order))
     at: dict[str, list[float]] = {label: [] for label in labels}
     for id, about in settings.items():
         score = scores.get(id)
         if name in about and score is not None:
             at[about[name]].append(score)
+    at_winner, best = settings.get(winner, {}).get(name, ""), scores.get(winner)
     places = [(float(place), at[label]) for place, label in enumerate(labels)]
     return Axis(
         name,
         labels,
         tuple((place, score) for place, own in places for score in own),
         tuple((place, fmean(own)) for place, own in places if own),
+        ((float(labels.index(at_winner)), best),) if at_winner in labels and best is not None else (),
     )

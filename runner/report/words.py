@@ -9,6 +9,7 @@ from typing import Any
 from runner.acceptance.model import Check
 from runner.report import hostile, numbers, reading
 from runner.report.catalogue import Catalogue
+from runner.report.charts import Tick
 from runner.report.view import View, best_of, metric_info
 
 ICONS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️", "REFUSED": "⛔"}
@@ -50,7 +51,7 @@ class Words:
             stated = self.catalogue.name("verdict", view.stated)
             return f"{self.say(f'proof.{view.proof.outcome}')} {self.say('proof.stated', verdict=stated)}"
         parts = [*self._steps(view), self._targets(view), *self._guards(view), *self._memory(view), *self._others(view)]
-        sentence = (" · " if self.language == "ko" else "; ").join(parts)
+        sentence = ("\u00a0· " if self.language == "ko" else "; ").join(parts)
         return sentence[:1].upper() + sentence[1:] + ("." if self.language == "en" else "")
 
     def _steps(self, view: View) -> list[str]:
@@ -91,6 +92,20 @@ class Words:
     def effect(self, value: float | None, effect: str) -> str:
         """A change in the units of `effect`: `+30.3%`, or points as they are."""
         return self.points(value, "") if effect == "points" else numbers.percent(value, plus=True)
+
+    def because(self, reasons: Sequence[str]) -> str:
+        """Why a step ran: the plan's words, said of a run that is over."""
+        return "; ".join(self.catalogue.name("because", reason) for reason in reasons)
+
+    def tick(self, value: float, effect: str, ticks: Sequence[Tick]) -> str:
+        """A mark's label on an axis of effects, with as many decimals as tell the marks apart."""
+        if effect == "points":
+            return self.points(value, "")
+        for digits in (0, 1, 2, 3):
+            texts = [numbers.percent(t.value, digits, plus=True) for t in ticks]
+            if len(set(texts)) == len(texts):
+                break
+        return numbers.percent(value, digits, plus=True)
 
     def points(self, value: float | None, unit: str) -> str:
         """A difference in the metric's unit; shares of one in percentage points."""
@@ -148,7 +163,7 @@ class Words:
     def want(self, check: Check) -> str:
         """What a check asked for."""
         if check.kind != "target" or check.target is None:
-            return check.want or numbers.UNKNOWN
+            return self._limit(check) or check.want or numbers.UNKNOWN
         # error_reduction: the share of the errors that has to go
         key = "want.fewer" if check.effect == "error_reduction" else "want.at_least"
         value = (
@@ -157,6 +172,30 @@ class Words:
             else self.effect(check.target, check.effect)
         )
         return self.say(key, value=value)
+
+    def got(self, check: Check) -> str:
+        """What a limit's figure came to, as this report writes figures; else the gate's own words."""
+        own = check.kind in {"limit", "memory"} and check.after is not None and "unit" in check.details
+        return self._figure(check, check.after) if own else check.got or numbers.UNKNOWN
+
+    def title(self, check: Check) -> str:
+        """The spec's title of a check, or its id; the memory line has a name of its own."""
+        plain = (check.id, check.title) == ("memory", "Memory")
+        return self.say("limit.memory") if plain else check.title or check.id
+
+    def _limit(self, check: Check) -> str:
+        """The bounds of a limit, "" where its details do not have them."""
+        bounds = {"equals": "want.exactly", "min": "want.at_least", "max": "want.at_most"}
+        known = {name: reading.figure(check.details.get(name)) for name in bounds}
+        parts = [self.say(bounds[name], value=self._figure(check, v)) for name, v in known.items() if v is not None]
+        return ", ".join(parts)
+
+    @staticmethod
+    def _figure(check: Check, value: float | None) -> str:
+        unit = reading.text(check.details.get("unit"))
+        if unit == "bytes":
+            return numbers.size(value)
+        return f"{numbers.compact(value)} {unit}".strip()
 
     def size_of(self, check: Check) -> str:
         """Samples, and groups where samples hang together."""
@@ -169,7 +208,7 @@ class Words:
     def functions(self) -> dict[str, Callable[..., Any]]:
         """What templates call."""
         own = {n: getattr(self, n) for n in ("say", "headline", "effect", "points", "estimate", "interval", "level")}
-        more = {n: getattr(self, n) for n in ("want", "size_of", "reason", "metric_title")}
+        more = {n: getattr(self, n) for n in ("want", "got", "title", "size_of", "reason", "metric_title")}
         plain = {
             n: getattr(numbers, n) for n in ("number", "count", "measure", "percent", "compact", "size", "p_value")
         }
@@ -178,6 +217,8 @@ class Words:
             **more,
             **plain,
             "unit_of": unit_of,
+            "tick_text": self.tick,
+            "because": self.because,
             "best_of": best_of,
             "name": self.catalogue.name,
             "duration": lambda seconds: numbers.duration(seconds, self.language),

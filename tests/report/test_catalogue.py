@@ -12,6 +12,7 @@ from runner.errors import UsageError
 from runner.metrics.table import METRICS
 from runner.report import templates
 from runner.report.catalogue import catalogue
+from runner.report.charts import Tick
 from runner.report.words import Words
 
 ONLY_KOREAN = ("metric.", "reason.")  # English has these words in the metric table and in the gate
@@ -47,6 +48,24 @@ def test_a_verdicts_reason_is_said_in_korean_by_its_code() -> None:
     said = Words(catalogue("ko")).reason(check)
     assert said == "+23.6% 관찰, 그러나 95.0% 수준에서 입증되지 않았습니다. 샘플 약 640개면 판정할 수 있습니다"
     assert Words(catalogue("en")).reason(check) == "not proven"
+
+
+def test_a_limit_is_said_in_the_reports_own_language_and_units() -> None:
+    details = {"code": "within", "max": 4e9, "min": None, "equals": None, "unit": "bytes"}
+    check = Check(
+        "memory", "memory", "pass", "Memory", "at most 4.00 GB", "0.39 GB", "", after=390131712.0, details=details
+    )
+    korean, english = Words(catalogue("ko")), Words(catalogue("en"))
+    assert (korean.want(check), korean.got(check), korean.title(check)) == ("4 GB 이하", "390 MB", "메모리 한도")
+    assert (english.want(check), english.got(check)) == ("at most 4 GB", "390 MB")
+
+
+def test_marks_of_an_axis_can_be_told_apart() -> None:
+    ticks = [Tick(0.0, value) for value in (0.0, 0.0005, 0.001)]
+    words = Words(catalogue("en"))
+    assert [words.tick(t.value, "relative", ticks) for t in ticks] == ["0.00%", "+0.05%", "+0.10%"]
+    ticks = [Tick(0.0, value) for value in (0.0, 0.5, 1.0)]
+    assert [words.tick(t.value, "relative", ticks) for t in ticks] == ["0%", "+50%", "+100%"]
 
 
 def test_an_unknown_code_falls_back_to_the_gates_own_words() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.report import reading
-from runner.report.difference import MAX_WORDS, difference
+from runner.report.difference import MAX_WORDS, Span, difference
 from runner.report.ledger import STATES, ledger, state_of
 from tests.report.sample_campaign import sample_evidence, sample_record
 
@@ -65,3 +65,9 @@ def test_the_spans_of_a_difference_join_to_the_texts(before: str, after: str) ->
 def test_very_long_texts_are_compared_as_wholes() -> None:
     made = difference("a " * MAX_WORDS, "b")
     assert [s.changed for s in made.before] == [True]
+
+
+def test_words_changed_in_a_row_are_one_span() -> None:
+    made = difference("a b c d", "a x y d")
+    assert made.before == (Span("a ", False), Span("b c", True), Span(" d", False))
+    assert made.after == (Span("a ", False), Span("x y", True), Span(" d", False))

@@ -19,7 +19,7 @@ def test_figures_are_those_of_the_step() -> None:
     assert [(p.about, p.name, p.equal, p.ratio) for p in found.paths] == [
         ("qwen-lora", "packed", True, 0.61),
         ("qwen-lora", "share_prefix", False, 0.98),
-        ("", "batch", True, 0.3),
+        ("image_analysis.test", "batch", True, 0.3),
     ]
     assert (found.prompts[0].name, found.prompts[0].cut_off) == ("image_analysis.test", 1)
 
@@ -36,7 +36,7 @@ def test_the_page_shows_what_was_tried_and_paths_beside_plain() -> None:
     text = " ".join(" ".join(tree.get_element_by_id("rehearsal").itertext()).split())
     assert "qwen-lora 4 1,290 812 5.1 s 13.9 GB pass 16.38" in text
     assert "share_prefix qwen-lora fail 0.004 98% loss or gradient differs" in text
-    assert "batch answers pass – 30%" in text
+    assert "batch image_analysis.test pass – 30%" in text
 
 
 def test_without_a_rehearsal_there_is_no_such_part() -> None:

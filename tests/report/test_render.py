@@ -37,7 +37,12 @@ def test_an_unknown_format_or_language_is_a_usage_error(format: str, language: s
 
 
 def test_texts_are_cut_shorter_where_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [{**row, "text": "가나다라" * 2000} if row["kind"] == "completion" else row for row in sample_evidence(9)]
+    rows = [
+        {**row, "text": {"b": "가나다라", "a": "마바사아"}.get(row["arm"][0], "자차카타") * 2000}
+        if row["kind"] == "completion"
+        else row
+        for row in sample_evidence(9)
+    ]
     whole = html.page(sample_record(), rows, (), language="en")
     assert "… [+4,000]" in whole
     monkeypatch.setattr(html, "MAX_TEXT_BYTES", 60_000)

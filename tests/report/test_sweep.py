@@ -58,3 +58,14 @@ def test_the_page_has_table_and_plot_and_only_the_chosen_tunings_curve() -> None
     curves = [e.text_content() for e in tree.get_element_by_id("training").iter("figcaption")]
     assert sum("qwen-lora@" in name for name in curves) == 1
     assert len(losers(sweeps(record.steps))) == 3
+
+
+def test_settings_stand_by_their_size_not_by_their_letters() -> None:
+    step = next(s for s in swept_record().steps if s.kind == "select")
+    variants = {f"t@rank={r}": {"lora.rank": r} for r in (16, 4, 128)}
+    values = dict(zip(variants, (0.5, 0.5, 0.9), strict=True))
+    measured = {**step.measures, "variants": variants, "values": values, "winner": "t@rank=128"}
+    made = sweeps([replace(step, measures=measured)])[0]
+    assert made.axes[0].labels == ("4", "16", "128")
+    assert made.axes[0].chosen == ((2.0, 0.9),)
+    assert [v.values for v in made.variants] == [("128",), ("4",), ("16",)]
