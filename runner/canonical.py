@@ -92,6 +92,11 @@ def _as_written(value: Any) -> Any:
     return value
 
 
+def json_text(value: Any) -> str:
+    """`value` as the indented, key-sorted JSON of files that people read too. NaN and infinities are refused."""
+    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
 def parse_canonical(data: bytes) -> Any:
     """The value that canonical bytes stand for. Whole numbers beyond 2**53 come back as floats.
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from runner.canonical import json_text
 from runner.errors import IntegrityError, InvalidError, ResourceError
 
 MAX_TEXT_BYTES = 64 * 2**20
@@ -65,7 +66,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as indented, key-sorted UTF-8 JSON, durably. NaN and infinities are refused."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, json_text(value))
 
 
 def append_line(path: Path, line: str) -> None:

@@ -115,11 +115,11 @@ def _conclusion(report: CheckReport) -> str:
 
 def _annotations(report: CheckReport) -> list[str]:
     from runner.report.hostile import command_data, command_property
+    from runner.verify.model import UNPROVEN
 
     levels = {"failed": "error", "weaker": "error", "stale": "error", "unchecked": "warning"}
-    lines = [
-        _annotation(levels[f.status], f, command_property, command_data) for f in report.findings if f.status in levels
-    ]
+    shown = [f for f in report.findings if f.status in levels and f.id != UNPROVEN]  # said of every record: no news
+    lines = [_annotation(levels[f.status], f, command_property, command_data) for f in shown]
     level = "notice" if report.exit_code == ExitCode.SUCCESS else "error"
     return [*lines, f"::{level} title=lorarun check::{command_data(_result(report), 1000)}"]
 

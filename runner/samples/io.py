@@ -18,12 +18,13 @@ MAX_LINE_BYTES = 256 * 2**20
 Value = TypeVar("Value")
 
 
-def _write(path: Path, rows: Iterable[Sample] | Iterable[Completion]) -> None:
+def file_blocks(rows: Iterable[Sample] | Iterable[Completion]) -> Iterator[bytes]:
+    """What a file of these rows holds, in blocks."""
     lines = (
         json.dumps(plain(row), ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
         for row in rows
     )
-    files.write_bytes(path, blocks(lines))
+    return blocks(lines)
 
 
 def blocks(lines: Iterable[str]) -> Iterator[bytes]:
@@ -39,12 +40,12 @@ def blocks(lines: Iterable[str]) -> Iterator[bytes]:
 
 def write_samples(path: Path, samples: Iterable[Sample]) -> None:
     """Write samples; equal samples make equal bytes."""
-    _write(path, samples)
+    files.write_bytes(path, file_blocks(samples))
 
 
 def write_completions(path: Path, completions: Iterable[Completion]) -> None:
     """Write completions; equal completions make equal bytes."""
-    _write(path, completions)
+    files.write_bytes(path, file_blocks(completions))
 
 
 def _read(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

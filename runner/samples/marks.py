@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,9 +41,13 @@ def mark_of(sample: Sample, facts: Mapping[str, ImageFacts]) -> Mark:
 
 def write_marks(path: Path, marks: Iterable[Mark]) -> None:
     """Write marks, one a line; they never lie in memory all at once."""
+    files.write_bytes(path, marks_blocks(marks))
+
+
+def marks_blocks(marks: Iterable[Mark]) -> Iterator[bytes]:
+    """What a file of marks holds, in blocks."""
     rows = ([m.source, m.prompt, m.images, m.looks] for m in marks)
-    lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
-    files.write_bytes(path, blocks(lines))
+    return blocks(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)
 
 
 def read_marks(path: Path) -> tuple[Mark, ...]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 from runner.acceptance.baselines import Rules, input_text, rules_of
-from runner.canonical import plain
-from runner.files import write_json
-from runner.samples.io import write_samples
-from runner.samples.marks import mark_of, write_marks
+from runner.canonical import json_text, plain
+from runner.files import write_bytes
+from runner.samples.io import file_blocks
+from runner.samples.marks import mark_of, marks_blocks
 from runner.samples.overlap import TRAIN
-from runner.samples.prepare import prepare
+from runner.samples.prepare import Prepared, prepare
 from runner.samples.sample import Sample
 from runner.spec.model import DatasetSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
+
+FINDINGS = "findings.json"
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -28,26 +32,42 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     folder = request.inputs["dataset"].relative_to(request.root).as_posix()
     dataset = DatasetSpec(id=request.id.split("/", 1)[1], path=folder, **params)
     prepared = prepare(dataset, request.root)
-    for split, samples in prepared.samples.items():
-        # One after the other: a second copy of a million rows would not fit beside the first.
-        write_samples(request.out / f"{split}.jsonl", (_keep(s, columns) for s in samples))
-        write_samples(request.out / f"{split}.inputs.jsonl", (_input(_keep(s, columns)) for s in samples))
-        write_marks(request.out / f"{split}.marks.jsonl", (mark_of(s, prepared.images) for s in samples))
-        if split != TRAIN:
-            write_json(request.out / f"{split}.texts.json", {s.id: input_text(s) for s in samples})
-    known = prepared.samples.get(TRAIN) or next(iter(prepared.samples.values()))
-    rules = rules_of(known)
-    # Without training answers the length is that of the judged ones, and no answer of theirs may be given away.
-    write_json(request.out / "rules.json", plain(rules if TRAIN in prepared.samples else Rules(rules.words)))
-    write_json(
-        request.out / "findings.json", {"report": prepared.report, "findings": [plain(f) for f in prepared.findings]}
-    )
+    for name, blocks in outputs(prepared, columns):
+        write_bytes(request.out / name, blocks)
     return StepResult(
         {
             "rows": {split: len(samples) for split, samples in prepared.samples.items()},
             "findings": len(prepared.findings),
         }
     )
+
+
+def outputs(prepared: Prepared, columns: frozenset[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Every file of a prepared data set with what it holds, to be written or digested one after the other.
+
+    A second copy of a million rows would not fit beside the first, so each is made while it is read.
+    """
+    for split, samples in prepared.samples.items():
+        yield f"{split}.jsonl", file_blocks(_keep(s, columns) for s in samples)
+        yield f"{split}.inputs.jsonl", file_blocks(_input(_keep(s, columns)) for s in samples)
+        yield f"{split}.marks.jsonl", marks_blocks(mark_of(s, prepared.images) for s in samples)
+        if split != TRAIN:
+            yield f"{split}.texts.json", _json({s.id: input_text(s) for s in samples})
+    yield "rules.json", _json(plain(known_rules(prepared)))
+    yield FINDINGS, _json({"report": prepared.report, "findings": [plain(f) for f in prepared.findings]})
+
+
+def known_rules(prepared: Prepared) -> Rules:
+    """What the training answers teach.
+
+    Without them the length is that of the judged ones, and no answer of theirs may be given away.
+    """
+    rules = rules_of(prepared.samples.get(TRAIN) or next(iter(prepared.samples.values())))
+    return rules if TRAIN in prepared.samples else Rules(rules.words)
+
+
+def _json(value: Any) -> Iterator[bytes]:
+    yield json_text(value).encode()
 
 
 def _keep(sample: Sample, columns: frozenset[str]) -> Sample:

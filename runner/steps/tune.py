@@ -54,7 +54,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     # The same tensors under another scale are another adapter.
     content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
     measures |= {"adapter_digest": result.adapter_digest, "scale": lora.scale, "liveness": liveness}
-    return StepResult(measures, {ADAPTER: content, HISTORY: digest_value([_untimed(r) for r in result.history])})
+    return StepResult(measures, {ADAPTER: content, HISTORY: digest_value([untimed(r) for r in result.history])})
 
 
 def curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
@@ -64,7 +64,7 @@ def curve(history: Sequence[dict[str, float]]) -> list[dict[str, float]]:
     return [plain(history[i]) for i in sorted(places)]
 
 
-def _untimed(row: dict[str, float]) -> dict[str, float]:
+def untimed(row: dict[str, float]) -> dict[str, float]:
     """What is the same in every run of the same key."""
     return {k: v for k, v in row.items() if "second" not in k}
 

@@ -18,10 +18,14 @@ from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.verify.base import compare_base
-from runner.verify.model import CheckReport, Finding, failed, ok
+from runner.verify.data import compare_data, orders, prepared_here
+from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
+from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import Recomputed, recompute
 from runner.verify.samples import compare_samples
 from runner.verify.stale import compare_checkout
+from runner.verify.steps import compare_steps
+from runner.verify.unproven import REPLAY, Unproven, unproven
 
 
 def check(root: Path, target: str | None, *, base: str | None = None) -> CheckReport:
@@ -40,10 +44,17 @@ def check(root: Path, target: str | None, *, base: str | None = None) -> CheckRe
     recomputed = _judge(root, one, stored, findings)
     findings += recomputed.findings
     findings += compare_checkout(root, record)
+    findings += [unchecked(one) for one in unproven(record)]
     findings += _remarks(one.id, stored)
     if base is not None:
         findings += compare_base(root, base, record, stored)
     return CheckReport(one.id, record.campaign, tuple(findings), recomputed.verdict)
+
+
+def unchecked(one: Unproven) -> Finding:
+    """What a check says of figures that no check can prove."""
+    how = "`lorarun replay` makes them again" if one.by == REPLAY else "only the machine that ran it knows"
+    return Finding(UNPROVEN, "unchecked", f"{one.what}: {how}")
 
 
 def _find(root: Path, target: str | None, stored: tuple[ssot.Stored, ...]) -> ssot.Stored:
@@ -85,7 +96,12 @@ def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findin
     if attempts != record.attempts:
         findings.append(failed("attempts", "the history holds other attempts on this test data than the record counts"))
     again = recompute(record, spec, rows, attempts)
-    findings += compare_samples(root, record, spec, rows)
+    here = prepared_here(root, record, spec)
+    findings += here.findings
+    findings += compare_samples(record, spec, rows, here)
+    findings += compare_steps(record, spec)
+    findings += compare_outputs(record, spec, rows, orders(spec, here), again.scores)
+    findings += compare_data(record, spec, here)
     return again
 
 

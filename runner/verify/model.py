@@ -17,6 +17,9 @@ _CODES = {
 }
 
 
+UNPROVEN = "unproven"  # id of findings on figures that no check can prove, of any record
+
+
 @dataclass(frozen=True)
 class Finding:
     """One thing that was looked at."""

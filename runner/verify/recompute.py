@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from runner import __version__
@@ -32,18 +32,23 @@ SHOWN = 3  # differences that are spelt out; the rest is counted
 WORDS = ("title", "want", "got", "reason")  # may change with lorarun's version; nothing else in a verdict may
 
 
+ScoresAgain = dict[tuple[str, str, str], Scores]  # (evaluation, arm, metric) → what the completions give
+
+
 @dataclass(frozen=True)
 class Recomputed:
     """What the evidence gives. `verdict` is None where the evidence does not suffice."""
 
     findings: tuple[Finding, ...]
     verdict: Verdict | None
+    scores: ScoresAgain = field(default_factory=dict)
 
 
 def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[str, tuple[str, ...]]) -> Recomputed:
     """Judge `rows` anew, with `attempts` as the history gives them."""
+    scores: ScoresAgain = {}
     try:
-        findings = list(_metrics(record, spec, rows))
+        findings = list(_metrics(record, spec, rows, scores))
         measures = judgement.measures_of(spec, rows, values_of(record))
         seen = observations.as_seen(record, rows)
         quantities = judgement.quantities_of(measures, seen)
@@ -59,7 +64,7 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     findings += _chains(record)
     findings += _verdict(record, verdict)
     findings += _compare("summary", plain(summarise(spec.ssot_fields, measures, verdict)), record.summary)
-    return Recomputed(tuple(findings), verdict)
+    return Recomputed(tuple(findings), verdict, scores)
 
 
 def _memory(record: Record, seen: Sequence[StepRecord]) -> Iterator[Finding]:
@@ -111,8 +116,8 @@ def _judged(record: Record, measures: dict[str, Measure]) -> dict[str, Any]:
     return kept
 
 
-def _metrics(record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[Finding]:
-    """Every stored score against the score that its completion gets."""
+def _metrics(record: Record, spec: Spec, rows: Sequence[Row], scores: ScoresAgain) -> Iterator[Finding]:
+    """Every stored score against the score that its completion gets, which is put into `scores`."""
     values = values_of(record)
     count, wrong, unread = 0, [], []
     for evaluation in spec.evaluations.values():
@@ -130,7 +135,8 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[Findin
                     continue
                 if record.evidence_mode == "full":
                     count += len(stored.values)
-                    wrong += _score_differences(name, stored, _again(spec, evaluation, metric, arm, rows))
+                    scores[evaluation.id, arm, metric.id] = again = _again(spec, evaluation, metric, arm, rows)
+                    wrong += _score_differences(name, stored, again)
     yield from _scores_without_metric(spec, rows)
     if unread:
         yield Finding("metrics", "stale", f"{_some(unread)}; this version of lorarun measures otherwise")

@@ -1,54 +1,35 @@
-"""Whether the evidence's samples are those of the test data in the checkout: none left out, none made easier."""
+"""Whether the evidence's samples are those of the test data in the checkout: none left out, none made easier. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from runner.canonical import plain
-from runner.errors import InvalidError
-from runner.machine.file_digests import FileDigests
 from runner.record.evidence import Row, sample_row, without_texts
 from runner.record.model import Record
-from runner.samples.prepare import prepare
 from runner.samples.sample import Sample
 from runner.spec.model import Spec
-from runner.store.sources import digest_dataset
+from runner.verify.data import Here
 from runner.verify.model import Finding, failed, ok
 
 SHOWN = 3
 COMPARED = ("prompt", "system", "reference", "facts", "cluster")
 
 
-def compare_samples(root: Path, record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[Finding]:
+def compare_samples(record: Record, spec: Spec, rows: Sequence[Row], here: Here) -> Iterator[Finding]:
     """One finding for each evaluation whose data set is here as it was recorded; the others are said elsewhere."""
-    prepared: dict[str, dict[str, tuple[Sample, ...]]] = {}
     for evaluation in spec.evaluations.values():
         stored = {r["sample"]: r for r in rows if r["kind"] == "sample" and r["evaluation"] == evaluation.id}
         name = evaluation.dataset
-        if not stored or name not in spec.datasets or not _is_here(root, record, spec, name):
+        if not stored or name not in here.prepared:
             continue
-        try:
-            if name not in prepared:
-                prepared[name] = prepare(spec.datasets[name], root).samples
-        except InvalidError as error:
-            yield Finding("samples", "unchecked", f"data set `{name}` cannot be prepared here: {error.message}")
-            continue
-        wrong = list(_differences(record, evaluation.id, prepared[name].get(evaluation.split, ()), stored))
+        samples = here.prepared[name].samples.get(evaluation.split, ())
+        wrong = list(_differences(record, evaluation.id, samples, stored))
         if wrong:
             more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
             yield failed("samples", f"`{evaluation.id}`: {'; '.join(wrong[:SHOWN])}{more}")
         else:
             yield ok("samples", f"the {len(stored)} samples of `{evaluation.id}` are those of `{name}`")
-
-
-def _is_here(root: Path, record: Record, spec: Spec, name: str) -> bool:
-    entry = record.data.get(name)
-    try:
-        found = digest_dataset(spec.datasets[name], root, FileDigests())
-    except InvalidError:
-        return False
-    return isinstance(entry, dict) and entry.get("digest") == found
 
 
 def _differences(record: Record, evaluation: str, samples: Sequence[Sample], stored: dict[str, Row]) -> Iterator[str]:

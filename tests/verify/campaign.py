@@ -17,11 +17,13 @@ from runner.record import codec, evidence, judgement, observations, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.model import SCHEMA, Record, StepRecord
 from runner.record.summary import summarise
+from runner.samples.prepare import prepare
 from runner.samples.sample import Completion, Fact, Sample
 from runner.spec.load import load_spec
 from runner.spec.model import Spec
 from runner.store import ssot
 from runner.store.sources import digest_dataset
+from tests.verify.made_steps import ENVIRONMENT, made_steps
 
 SPEC = """\
 apiVersion: lorarun/v1
@@ -112,15 +114,15 @@ class Project:
     def apply(self, run_id: str = "run-1", *, mode: str = "full") -> str:
         """Measure, judge and record, as a run does; the record's id."""
         record, rows = self.record(run_id, mode)
-        self.names.append(ssot.append(self.root, record, rows, observations.memory_rows(STEPS)))
+        self.names.append(ssot.append(self.root, record, rows, OBSERVED))
         return self.names[-1]
 
     def record(self, run_id: str = "run-1", mode: str = "full") -> tuple[Record, tuple[evidence.Row, ...]]:
         """What `apply` appends."""
         spec = load_spec(self.spec, self.root)
-        rows, values = self.rows(spec)
+        rows, values, watched = self.rows(spec)
         kept = evidence.collect(evidence.without_texts(rows) if mode == "digests" else rows)
-        steps = observations.without_rows(STEPS)
+        steps = observations.without_rows(watched)
         measures = judgement.measures_of(spec, kept.rows, values)
         quantities = judgement.quantities_of(measures, steps)
         history = {s.id: s.record for s in ssot.records(self.root)}
@@ -139,9 +141,9 @@ class Project:
             recipe_digest=recipe_digest(spec),
             policy_digest=policy_digest(spec),
             seed=spec.seed,
-            environment={"mlx": "0.32.4"},
-            models={"llama": {"digest": digest_checkpoint(self.root / "data/models/tiny")}},
-            data={"notes": {"digest": digest_dataset(spec.datasets["notes"], self.root, FileDigests())}},
+            environment=ENVIRONMENT,
+            models={"llama": {"digest": self.sources(spec)["checkpoint/llama"]}},
+            data={"notes": self.data(spec, steps)},
             steps=steps,
             measures=restore.plain_measures(measures),
             quantities={k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()},
@@ -151,29 +153,54 @@ class Project:
             evidence_mode=mode,
             summary=plain(summarise(spec.ssot_fields, measures, verdict)),
             lorarun=__version__,
-            observed=evidence.collect(observations.memory_rows(STEPS), evidence.OBSERVED).digest,
+            observed=evidence.collect(OBSERVED, evidence.OBSERVED).digest,
         )
         return record, kept.rows
 
-    def rows(self, spec: Spec) -> tuple[list[evidence.Row], dict[tuple[str, str, str], float]]:
-        """Evidence rows of both evaluations and arms, and every metric's aggregate."""
+    def sources(self, spec: Spec) -> dict[str, str]:
+        """Digests of what is in the checkout."""
+        return {
+            "checkpoint/llama": digest_checkpoint(self.root / "data/models/tiny"),
+            "dataset/notes": digest_dataset(spec.datasets["notes"], self.root, FileDigests()),
+        }
+
+    def data(self, spec: Spec, steps: tuple[StepRecord, ...]) -> dict[str, Any]:
+        """What a record says of the data set."""
+        made = next(s for s in steps if s.id == "prepare/notes")
+        rows = made.measures["rows"]
+        prepared = prepare(spec.datasets["notes"], self.root)
+        return {
+            "digest": self.sources(spec)["dataset/notes"],
+            "splits": {split: {"rows": rows[split], "digest": made.outputs[f"{split}.jsonl"]} for split in rows},
+            "checks": {"report": prepared.report, "findings": [plain(f) for f in prepared.findings]},
+        }
+
+    def rows(self, spec: Spec) -> tuple[list[evidence.Row], dict[tuple[str, str, str], float], tuple[StepRecord, ...]]:
+        """Evidence rows of both evaluations and arms, every metric's aggregate, and the steps that made them."""
         samples = [sample(i) for i in range(COUNT)]
         rows, values = [], {}
+        made: dict[str, dict[tuple[str, str], Any]] = {"scores": {}, "answers": {}, "upstream": {}}
         for item in spec.evaluations.values():
             rows += [evidence.sample_row(item.id, s) for s in samples]
             for arm, good in (("before", COUNT // 3), ("after", self.good)):
                 answers = completions(samples, good)
+                if "determinism" not in [m.name for m in item.metrics]:
+                    answers = [c for c in answers if c.kind == "main"]
                 rows += [evidence.completion_row(item.id, arm, c) for c in answers]
                 upstream = None
                 if item.subject == "twice":
                     upstream = completions(samples, COUNT)
                     main = [c for c in upstream if c.kind == "main"]
                     rows += [evidence.completion_row(item.id, f"{arm}/draft", c, prompt="초안") for c in main]
+                    made["upstream"][item.id, arm] = main
+                made["answers"][item.id, arm] = answers
                 for metric in item.metrics:
                     scores = measure(metric.name, metric.options, samples, answers, upstream=upstream)
                     values[(item.id, arm, metric.id)] = scores.value
                     rows += evidence.score_rows(item.id, arm, scores)
-        return rows, values
+                    made["scores"].setdefault((item.id, arm), []).append(scores)
+        steps = made_steps(spec, self.root, self.sources(spec), memory={"tune/llama-lora": WATCHED}, **made)
+        return rows, values, steps
 
     def forge(self, name: str, rows: list[evidence.Row] | None = None, **changes: object) -> str:
         """Change a record and its evidence and rewrite every digest, as somebody with an editor would; the new id."""
@@ -213,10 +240,6 @@ def completions(samples: list[Sample], good: int) -> list[Completion]:
     return main + [replace(c, run=1, kind="greedy") for c in main[:3]]
 
 
-def step(name: str, memory: dict[str, Any]) -> StepRecord:
-    return StepRecord(name, name.partition("/")[0], "k" * 64, "run", (), {}, {}, {}, memory, 1.5)
-
-
 WATCHED = {
     "peak_bytes": PEAK_BYTES,
     "samples": 12,
@@ -229,4 +252,4 @@ WATCHED = {
     "timeline": [[0.1, 400_000_000], [0.9, PEAK_BYTES], [1.5, 700_000_000]],
     "pauses": [[1.1, 0.35, 0]],
 }
-STEPS = (step("tune/llama-lora", WATCHED), step("score/summary/after", {}))
+OBSERVED = observations.memory_rows([StepRecord("tune/llama-lora", "tune", "", "run", (), {}, {}, {}, WATCHED, 1.5)])

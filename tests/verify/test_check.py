@@ -9,6 +9,8 @@ import pytest
 from runner.errors import ExitCode, InvalidError, NothingToCheckError, UsageError
 from runner.store import ssot
 from runner.verify.check import check
+from runner.verify.model import UNPROVEN
+from runner.verify.unproven import unproven
 from tests.verify.campaign import SPEC_PATH, Project
 
 
@@ -18,13 +20,16 @@ def project(tmp_path) -> Project:
 
 
 def grave(report) -> list[tuple[str, str]]:
-    return [(f.id, f.status) for f in report.findings if f.status not in ("ok", "note")]
+    return [(f.id, f.status) for f in report.findings if f.status not in ("ok", "note") and f.id != UNPROVEN]
 
 
 def test_an_untouched_record_is_proven(project):
     name = project.apply()
     report = check(project.root, str(project.spec))
-    assert [f for f in report.findings if f.status != "ok"] == []
+    assert [f.id for f in report.findings if f.status != "ok" and f.id != UNPROVEN] == []
+    said = [f.message for f in report.findings if (f.id, f.status) == (UNPROVEN, "unchecked")]
+    record, _ = project.stored(name)
+    assert [s.partition(":")[0] for s in said] == [one.what for one in unproven(record)]
     assert (report.record_id, report.verdict.status, report.exit_code) == (name, "PASS", ExitCode.SUCCESS)
 
 
@@ -100,7 +105,8 @@ def test_data_and_models_that_are_not_in_the_checkout_are_said_to_be_unchecked(p
     (project.root / "data/models/tiny").rmdir()
     report = check(project.root, str(project.spec))
     assert grave(report) == [("data", "unchecked"), ("models", "unchecked")]
-    assert all("no lock pins it" in f.message for f in report.findings if f.status == "unchecked")
+    unchecked = [f for f in report.findings if f.status == "unchecked" and f.id != UNPROVEN]
+    assert all("no lock pins it" in f.message for f in unchecked)
     assert report.exit_code == ExitCode.SUCCESS
 
 
@@ -117,7 +123,7 @@ def test_evidence_of_digests_is_judged_from_its_scores_and_said_to_be_unchecked(
     assert "서울" not in str(rows)
     assert text
     report = check(project.root, str(project.spec))
-    assert grave(report) == [("metrics", "unchecked")]
+    assert grave(report) == [("answers", "unchecked"), ("metrics", "unchecked")]
     assert (report.verdict.status, report.exit_code) == ("PASS", ExitCode.SUCCESS)
     assert record.evidence_mode == "digests"
 

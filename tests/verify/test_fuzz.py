@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -12,16 +13,21 @@ from runner.errors import LorarunError
 from runner.record import codec, evidence
 from runner.record.codec import to_document
 from runner.record.model import Record
+from runner.record.observations import timelines
 from runner.record.shape import ShapeError, build
 from runner.samples.io import read_samples
 from runner.spec.load import read_spec
 from runner.spec.rebuild import spec_of
 from runner.spec.source import Source
 from runner.store.manifest import FILE, Manifest, read_manifest
+from runner.verify.data import compare_data, orders, prepared_here
+from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import recompute
+from runner.verify.steps import compare_steps
+from runner.verify.unproven import unproven
 from tests.record.test_codec import RECORD
 from tests.record.test_evidence import ROWS
-from tests.verify.campaign import SPEC, Project
+from tests.verify.campaign import OBSERVED, SPEC, Project
 
 LIMIT_SECONDS = 2.0
 QUICK = settings(
@@ -175,18 +181,23 @@ def honest(tmp_path_factory):
     """A real record with its evidence, without the parts that only cost time."""
     made = Project(tmp_path_factory.mktemp("fuzz")).write_inputs()
     record, rows = made.record()
-    return record, rows, spec_of(record.spec, record.spec_path)
+    spec = spec_of(record.spec, record.spec_path)
+    return record, (*rows, *OBSERVED), spec, prepared_here(made.root, record, spec)
 
 
 @settings(QUICK, max_examples=40)
 @given(st.data())
 def test_a_forged_record_with_any_value_anywhere_is_judged_or_refused(honest, data):
-    record, rows, _ = honest
+    record, rows, spec, here = honest
     document = data.draw(mutated({k: v for k, v in to_document(record).items() if k not in ("schema", "spec")}))
 
     def judge():
-        forged = build(Record, {**document, "schema": record.schema, "spec": plain(record.spec)})
-        recompute(forged, spec_of(forged.spec, forged.spec_path), rows, forged.attempts)
+        forged = build(Record, {**document, "schema": record.schema, "spec": plain(record.spec), "older_id": ""})
+        again = recompute(forged, spec_of(forged.spec, forged.spec_path), rows, forged.attempts)
+        list(compare_steps(forged, spec))
+        list(compare_outputs(forged, spec, rows, orders(spec, here), again.scores))
+        list(compare_data(forged, spec, here))
+        unproven(forged)
 
     only_meant(judge, ValueError)
 
@@ -194,7 +205,7 @@ def test_a_forged_record_with_any_value_anywhere_is_judged_or_refused(honest, da
 @settings(QUICK, max_examples=40)
 @given(st.data())
 def test_a_forged_spec_inside_a_record_is_judged_or_refused(honest, data):
-    record, rows, _ = honest
+    record, rows, _, _ = honest
     document = data.draw(mutated(plain(record.spec)))
     only_meant(lambda: recompute(record, spec_of(document, "x.yaml"), rows, record.attempts))
 
@@ -202,10 +213,31 @@ def test_a_forged_spec_inside_a_record_is_judged_or_refused(honest, data):
 @settings(QUICK, max_examples=40)
 @given(st.data())
 def test_forged_evidence_is_judged_or_refused(honest, data):
-    record, rows, spec = honest
+    record, rows, spec, here = honest
     changed = data.draw(mutated(list(plain(rows))))
 
     def judge():
-        recompute(record, spec, evidence.collect(changed).rows, record.attempts)
+        found = evidence.collect(changed, evidence.ANSWERS | evidence.OBSERVED).rows
+        again = recompute(record, spec, found, record.attempts)
+        list(compare_outputs(record, spec, found, orders(spec, here), again.scores))
+        timelines(record, found)
 
     only_meant(judge, ValueError, TypeError)
+
+
+@settings(QUICK, max_examples=60)
+@given(st.data())
+def test_steps_of_any_shape_are_compared_or_refused(honest, data):
+    """The parts that a record leaves free, changed in one step at a time and built as a record's file is."""
+    record, rows, spec, here = honest
+    place = data.draw(st.integers(0, len(record.steps) - 1))
+    step = data.draw(mutated(plain(record.steps[place])))
+    documents = [plain(s) for s in record.steps]
+
+    def judge():
+        forged = replace(record, steps=build(Record, {**plain(record), "steps": [*documents[:place], step]}).steps)
+        list(compare_steps(forged, spec))
+        list(compare_outputs(forged, spec, rows, orders(spec, here), {}))
+        list(compare_data(forged, spec, here))
+
+    only_meant(judge, ShapeError)

@@ -1,0 +1,165 @@
+"""Whether the evidence is what a record's steps wrote: answers and scores against the digests of their files. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from runner.canonical import digest_bytes, json_text, plain
+from runner.errors import IntegrityError
+from runner.metrics.model import Scores
+from runner.metrics.table import signature
+from runner.plan.arms import Arm, arms_of, stages_of
+from runner.plan.build import SCORES
+from runner.plan.keys import IMPLEMENTATION
+from runner.record import restore
+from runner.record.evidence import Row
+from runner.record.model import Record, StepRecord
+from runner.samples.io import file_blocks
+from runner.samples.sample import Completion
+from runner.spec.model import EvaluationSpec, Spec
+from runner.verify.again import components_of
+from runner.verify.model import Finding, failed, ok
+from runner.verify.recompute import ScoresAgain, values_of
+
+SHOWN = 3
+WRITERS = ("generate", "score")
+# The input of a score step that holds the answers of each kind.
+ROLES = {
+    "main": "completions",
+    "sampled": "completions.consistency",
+    "greedy": "completions.determinism",
+    "paraphrased": "completions.prompt_consistency",
+}
+Order = Mapping[str, int]  # sample → its place in the data set
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """One arm of an evaluation, with the step that scored it."""
+
+    record: Record
+    spec: Spec
+    rows: Sequence[Row]
+    evaluation: EvaluationSpec
+    arm: Arm
+    step: StepRecord
+    order: Order | None  # None: the data set is not here
+    again: ScoresAgain
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.evaluation.id} ({self.arm.id})"
+
+
+def compare_outputs(
+    record: Record, spec: Spec, rows: Sequence[Row], orders: Mapping[str, Order], again: ScoresAgain
+) -> Iterator[Finding]:
+    """Findings on answers and scores.
+
+    Args:
+        orders: of each evaluation whose data set is here as it was recorded.
+        again: the scores as this machine computes them.
+    """
+    if record.evidence_mode != "full":
+        yield Finding("answers", "unchecked", "the evidence holds digests of texts, not what the steps wrote")
+        return
+    older = sorted({s.kind for s in record.steps if s.kind in WRITERS and _implementation(s) != IMPLEMENTATION[s.kind]})
+    if older:
+        yield Finding("answers", "unchecked", f"steps of another version ({', '.join(older)}) wrote answers otherwise")
+        return
+    wrong: list[str] = []
+    open_: list[str] = []
+    files = 0
+    for one in _arms(record, spec, rows, orders, again):
+        try:
+            components_of(one.step)
+        except IntegrityError:
+            continue  # said where its key is compared
+        for what, is_it in (*_answers(one), *_scores(one)):
+            files += is_it
+            if not is_it:
+                (open_ if one.order is None else wrong).append(f"{what} of {one.name}")
+    if wrong:
+        yield failed("answers", f"the evidence is not what the record's steps wrote: {_some(wrong)}")
+    elif files:
+        yield ok("answers", f"{files} files of answers and scores that steps wrote are those in the evidence")
+    if open_:
+        said = "the data set is not here, so the order of its samples is not known"
+        yield Finding("answers", "unchecked", f"{_some(open_)}: {said}")
+
+
+def _implementation(step: StepRecord) -> Any:
+    return step.components.get("implementation") if step.components else IMPLEMENTATION[step.kind]
+
+
+def _arms(
+    record: Record, spec: Spec, rows: Sequence[Row], orders: Mapping[str, Order], again: ScoresAgain
+) -> Iterator[_Arm]:
+    steps = {s.id: s for s in record.steps if s.kind == "score"}
+    for evaluation in spec.evaluations.values():
+        own = [r for r in rows if r.get("evaluation") == evaluation.id]
+        for arm in arms_of(spec, evaluation):
+            step = steps.get(f"score/{evaluation.id}/{arm.id.replace('>', ',')}")
+            if step is not None:
+                yield _Arm(record, spec, own, evaluation, arm, step, orders.get(evaluation.id), again)
+
+
+def _answers(one: _Arm) -> Iterator[tuple[str, bool]]:
+    """(what, whether the file that the step read holds it), for each kind of answers and those of the stage before."""
+    inputs = one.step.components.get("inputs", {})
+    made = restore.completions(one.rows, one.evaluation.id, one.arm.id)
+    for kind, role in ROLES.items():
+        found = [c for c in made if c.kind == kind]
+        if found or role in inputs:
+            yield f"the {kind} answers", _digest(found, one.order) == inputs.get(role)
+    stages = [s.id for s in stages_of(one.spec, one.evaluation)]
+    fed = restore.upstream(one.rows, one.evaluation.id, one.arm.id, stages)
+    if fed is not None or "upstream" in inputs:
+        yield "the answers of the stage before", _digest(fed or (), one.order) == inputs.get("upstream")
+
+
+def _digest(found: Iterable[Completion], order: Order | None) -> str:
+    """Of the file that a step wrote of these answers: run by run, in the order of the data set."""
+    places = order or {}
+    ordered = sorted(found, key=lambda c: (c.run, places.get(c.sample_id, len(places))))
+    return digest_bytes(b"".join(file_blocks(ordered)))
+
+
+def _scores(one: _Arm) -> Iterator[tuple[str, bool]]:
+    """Whether `scores.json` holds the scores of the evidence; not where this version measures otherwise."""
+    asked = one.step.components.get("params", {}).get("metrics", ())
+    names = [m.get("name") for m in asked if isinstance(m, dict)] if isinstance(asked, list) else []
+    values = values_of(one.record)
+    stored: list[Scores] = []
+    for metric in (m for m in one.evaluation.metrics if m.name in names):
+        value = values.get((one.evaluation.id, one.arm.id, metric.id))
+        scores = value is not None and restore.scores(one.rows, one.evaluation.id, one.arm.id, metric.id, value)
+        if not scores or scores.signature != signature(metric.name, metric.options, format=one.evaluation.format):
+            return
+        stored.append(_typed(scores, one.again.get((one.evaluation.id, one.arm.id, metric.id))))
+    recorded = one.step.outputs.get(SCORES)
+    # The order of a spec's metrics is that of its file, which a record keeps.
+    yield "the scores", digest_bytes(json_text([plain(s) for s in stored]).encode()) == recorded
+
+
+def _typed(scores: Scores, again: Scores | None) -> Scores:
+    """The scores with whole numbers where the metric gives whole numbers: canonical JSON does not tell 1.0 from 1."""
+    if again is None or len(again.statistics) != len(scores.statistics):
+        return scores
+    statistics = [_like(a, s) for a, s in zip(again.statistics, scores.statistics, strict=True)]
+    value = _like([again.value], [scores.value])[0]
+    return replace(scores, value=value, values=_like(again.values, scores.values), statistics=tuple(statistics))
+
+
+def _like(shapes: Sequence[float], values: Sequence[float]) -> tuple[float, ...]:
+    if len(shapes) != len(values):
+        return tuple(values)
+    return tuple(type(shape)(value) for shape, value in zip(shapes, values, strict=True))
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - SHOWN
+    return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

@@ -1,0 +1,241 @@
+"""Whether a record's steps hang together: keys, inputs and parameters against each other and against the spec. Pure.
+
+A key is the digest of its parts, and its parts name the outputs of other steps. So nobody can change one output, one
+parameter or one version without every key and input after it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.canonical import digest_value, plain, short
+from runner.errors import IntegrityError
+from runner.plan.build import build_steps
+from runner.plan.keys import IMPLEMENTATION, Components
+from runner.plan.model import Step
+from runner.record.model import Record, StepRecord
+from runner.spec.model import Spec
+from runner.steps.tune import CURVE_ROWS, HISTORY, untimed
+from runner.verify.again import MEASURING, components_of
+from runner.verify.model import Finding, failed, ok
+
+SHOWN = 3
+FINISHED = ("run", "cached")
+# Parts of a step's params that the lock and the machine settle where the spec leaves them open.
+SETTLED = {
+    "tune": {
+        f"train.{name}"
+        for name in ("micro_batch", "grad_checkpoint", "pack", "share_prefix", "cache_vision", "cache_frozen_layers")
+    },
+    "generate": {"settings.batch_size", "settings.share_prefix"},
+}
+# Inputs without which a step would be another one, whatever its version.
+ESSENTIAL = frozenset({"dataset", "model", "train", "start_adapter", "inputs", "adapter", "samples", "completions"})
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The finished steps of a record, and the parts of their keys."""
+
+    record: Record
+    steps: dict[str, StepRecord]
+    parts: dict[str, Components]
+
+    @property
+    def made(self) -> set[str]:
+        """Digests of everything that a step could read."""
+        outputs = {digest for step in self.steps.values() for digest in step.outputs.values()}
+        return outputs | self.sources
+
+    @property
+    def sources(self) -> set[str]:
+        """Digests of the models and data sets."""
+        entries = [*self.record.models.values(), *self.record.data.values()]
+        return {
+            entry["digest"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("digest"), str)
+        }
+
+
+def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
+    """One finding if all is well; one for what contradicts itself, and one for what is planned otherwise by now."""
+    try:
+        steps = {s.id: s for s in record.steps if s.action in FINISHED}
+        run = _Run(record, steps, {name: components_of(step) for name, step in steps.items()})
+    except IntegrityError as error:
+        yield failed("steps", error.message)
+        return
+    wrong = [*_inputs(run), *_environments(run), *_measured(run), *_told(run), *_histories(run)]
+    pairs = _pairs(run, build_steps(spec), spec)
+    other = sorted(run.steps.keys() - pairs.keys())
+    for name, against in pairs.items():
+        wrong += against
+        if run.parts[name].implementation != IMPLEMENTATION.get(run.steps[name].kind):
+            other.append(name)
+    if wrong:
+        yield failed("steps", _some(wrong))
+    else:
+        yield ok("steps", f"{len(steps)} steps have the keys of their parts, the inputs that other steps made")
+    if other:
+        yield Finding("steps", "unchecked", f"this version of lorarun plans otherwise: {_some(other)}")
+
+
+def _inputs(run: _Run) -> Iterator[str]:
+    """Inputs that nothing in the record made."""
+    made = run.made
+    for name, parts in run.parts.items():
+        for role, digest in parts.inputs.items():
+            if digest not in made:
+                yield f"`{_cut(name)}` read `{_cut(role)}` ({short(digest)}), which no step or source of the record is"
+
+
+def _environments(run: _Run) -> Iterator[str]:
+    """Steps of this run that were made in another environment than the record names."""
+    for name, parts in run.parts.items():
+        if run.steps[name].action != "run":
+            continue  # an earlier run's output may be kept over a change of the environment
+        for part, value in parts.environment.items():
+            stated = run.record.environment.get(part)
+            if stated != value:
+                yield f"`{_cut(name)}` ran with {_cut(part)} {_cut(value)}, the record says {_cut(stated)}"
+
+
+def _measured(run: _Run) -> Iterator[str]:
+    """Every measured arm has its finished score step, with the values that the record holds."""
+    for measure, arms in run.record.measures.items():
+        evaluation, _, metric = measure.partition(".")
+        for arm, entry in arms.items() if isinstance(arms, dict) else ():
+            if arm == "baselines":
+                yield from _baselines(run, evaluation, metric, entry)
+                continue
+            step = run.steps.get(f"score/{evaluation}/{arm.replace('>', ',')}")
+            value = entry.get("value") if isinstance(entry, dict) else None
+            if step is None:
+                yield f"`{_cut(measure)}` ({_cut(arm)}) was scored by no step"
+            elif _mapping(step.measures.get("values")).get(metric) != value:
+                yield f"`{_cut(step.id)}` scored another {_cut(metric)} than {_cut(value)}"
+
+
+def _baselines(run: _Run, evaluation: str, metric: str, entry: Any) -> Iterator[str]:
+    step = run.steps.get(f"baselines/{evaluation}")
+    values = _mapping(step.measures.get("baselines")) if step else {}
+    if values.get(metric) != entry:
+        yield f"the baselines of `{_cut(evaluation)}.{_cut(metric)}` are not those of their step"
+
+
+def _told(run: _Run) -> Iterator[str]:
+    """What the record says of its data against the steps that read it."""
+    for name, entry in run.record.data.items():
+        step = run.steps.get(f"prepare/{name}")
+        for split, about in _mapping(_mapping(entry).get("splits")).items():
+            rows = _mapping(step.measures.get("rows")).get(split) if step else None
+            made = step.outputs.get(f"{split}.jsonl") if step else None
+            if (_mapping(about).get("digest"), _mapping(about).get("rows")) != (made, rows):
+                yield f"split `{_cut(split)}` of data set `{_cut(name)}` is not what `prepare/{_cut(name)}` made"
+        report = _mapping(_mapping(_mapping(entry).get("checks")).get("report"))
+        for tune, counted in _mapping(report.get("lengths")).items():
+            step = run.steps.get(f"lengths/{tune}")
+            if step is None or step.measures != counted:
+                yield f"the lengths of `{_cut(tune)}`'s rows are not those of their step"
+
+
+def _histories(run: _Run) -> Iterator[str]:
+    """Losses against the digest of the whole history, where the record keeps the whole of it."""
+    for name, step in run.steps.items():
+        history = step.measures.get("history")
+        if step.kind != "tune" or HISTORY not in step.outputs or not isinstance(history, list):
+            continue
+        rows = [row for row in history if isinstance(row, dict)]
+        if len(rows) != len(history) or not rows:
+            yield f"the history of `{_cut(name)}` has another shape"
+            continue
+        if len(rows) < CURVE_ROWS and digest_value([untimed(row) for row in rows]) != step.outputs[HISTORY]:
+            yield f"the history of `{_cut(name)}` is not the one that it wrote"
+        if step.measures.get("final_train_loss") != rows[-1].get("loss"):
+            yield f"the last loss of `{_cut(name)}` is not that of its history"
+
+
+def _pairs(run: _Run, planned: Sequence[Step], spec: Spec) -> dict[str, list[str]]:
+    """recorded step → where it differs from the planned step that it is.
+
+    Steps that would have one name are numbered in the order of the spec's file, and a record keeps no such order: among
+    those, each planned step is the recorded one that it agrees with.
+    """
+    found: dict[str, list[str]] = {}
+    twins: dict[str, str] = {}  # planned → recorded
+    by_stem: dict[str, list[str]] = {}
+    for name in run.steps:
+        by_stem.setdefault(_stem(name), []).append(name)
+    for step in planned:
+        alike = [name for name in by_stem.get(_stem(step.id), ()) if name not in found]
+        if step.kind in MEASURING:  # what it tries follows from what the machine settled, and nothing reads it
+            found |= {name: [] for name in alike}
+            continue
+        apart = {name: [*_wiring(run, step, name, twins), *_params(run, step, name, spec)] for name in alike}
+        if apart:
+            best = min(apart, key=lambda name: (len(apart[name]), name != step.id))
+            found[best], twins[step.id] = apart[best], best
+    return found
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"~[0-9]+$", "", name)
+
+
+def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Iterator[str]:
+    """The inputs of one step against the outputs of the very steps and sources that the spec gives it."""
+    inputs = run.parts[name].inputs
+    entries = {"checkpoint": run.record.models, "dataset": run.record.data}
+    needs = [(n.role, twins[n.step], n.file) for n in step.needs if n.step in twins]
+    wanted = {role: (source, run.steps[source].outputs.get(file)) for role, source, file in needs}
+    wanted |= {s.role: (s.id, _mapping(entries[s.kind].get(s.id)).get("digest")) for s in step.sources}
+    for role, (source, digest) in wanted.items():
+        if role not in inputs and role in ESSENTIAL:
+            yield f"`{_cut(name)}` has no `{role}`, its spec gives it one"
+        elif role in inputs and inputs[role] != digest:
+            yield f"`{_cut(name)}` did not read its `{_cut(role)}` from `{_cut(source)}`"
+
+
+def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
+    """The parameters of one step against those that the spec gives it, by the names that both have.
+
+    Those of another version of the step's code say nothing.
+    """
+    if run.parts[name].implementation != IMPLEMENTATION.get(step.kind):
+        return
+    settled = SETTLED.get(step.kind, set()) - _said(step, spec)
+    for place, planned, recorded in _apart(plain(step.params), run.parts[name].params):
+        if place not in settled:
+            yield f"`{_cut(name)}` ran with `{place}` {_cut(recorded)}, its spec says {_cut(planned)}"
+
+
+def _said(step: Step, spec: Spec) -> set[str]:
+    """What could have been settled otherwise, and is written in the spec."""
+    tune = spec.tunes.get(step.id.partition("/")[2]) if step.kind == "tune" else None
+    names = ("micro_batch", "grad_checkpoint")
+    return {f"train.{name}" for name in names if tune and getattr(tune.train, name) is not None}
+
+
+def _apart(planned: Mapping[str, Any], recorded: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, Any, Any]]:
+    for name in planned.keys() & recorded.keys():
+        one, two, where = planned[name], recorded[name], f"{place}{name}"
+        if isinstance(one, dict) and isinstance(two, dict):
+            yield from _apart(one, two, f"{where}.")
+        elif one != two:
+            yield where, one, two
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _cut(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = len(texts) - SHOWN
+    return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
