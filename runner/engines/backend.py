@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import mlx.core as mx
@@ -12,6 +13,7 @@ from mlx.utils import tree_flatten
 from runner.errors import Diagnostic, InvalidError
 
 CACHE_LIMIT_BYTES = 512 * 2**20
+ANSWERING_CACHE_LIMIT_BYTES = 64 * 2**20
 # On the CPU backend 4-bit, bf16 and fp16 products are 17 to 100 times slower than fp32 with a fast BLAS.
 DEQUANTIZE_LIMIT_BYTES = 4 * 10**9
 _TYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
@@ -28,6 +30,19 @@ class Prepared:
 def on_cpu() -> bool:
     """Whether MLX computes on the CPU here."""
     return mx.default_device().type == mx.DeviceType.cpu
+
+
+@contextmanager
+def keeping_little() -> Iterator[None]:
+    """While answers are made on the CPU: their caches are of ever other sizes, so what is kept of them is not used."""
+    if not on_cpu():
+        yield
+        return
+    before = mx.set_cache_limit(ANSWERING_CACHE_LIMIT_BYTES)
+    try:
+        yield
+    finally:
+        mx.set_cache_limit(before)
 
 
 def prepare(model: nn.Module, dtype: str, dequantize: Callable[[nn.Module], nn.Module]) -> Prepared:

@@ -16,6 +16,7 @@ from mlx import nn
 
 from runner.engines import state
 from runner.engines.adapters import check_same_form, read_config, read_weights, write_adapter
+from runner.engines.backend import keeping_little
 from runner.engines.compare import compare_answers, compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
@@ -210,7 +211,7 @@ class MlxEngine(ABC):
     ) -> GenerateResult:
         """Answers of the model as it is; a request's adapter is not looked at."""
         began = time.perf_counter()
-        with self.seeing():
+        with self.seeing(), keeping_little():
             decoder = self.decoder(request)
             main, repeats = self._batches(request, decoder)
             shares = request.settings.share_prefix

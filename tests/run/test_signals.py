@@ -66,7 +66,7 @@ def test_sigterm_ends_with_its_own_code(fresh: Path) -> None:
 def test_ctrl_c_twice_ends_at_once(fresh: Path) -> None:
     longer(fresh)
     process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
-    wait_for(process, "ready")  # importing: a single Ctrl-C would wait for the first update
+    wait_for(process, "ready", "lengths/llama-lora")  # importing: a single Ctrl-C would wait for its end
     process.send_signal(signal.SIGINT)
     time.sleep(0.1)
     process.send_signal(signal.SIGINT)
