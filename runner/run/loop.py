@@ -19,6 +19,7 @@ from runner.plan.model import PlannedStep, Step
 from runner.plan.resolve import Known, decide
 from runner.run.adapting import StoppedForMemory
 from runner.run.beside import warnings_of
+from runner.run.deadline import Deadline
 from runner.run.journal import Listener
 from runner.run.real_rows import Counted, RealRows
 from runner.run.space import check_space, forecast_here, used_bytes
@@ -170,7 +171,8 @@ class Loop:
 
     def _supervise(self, watched: Watched, step: Step, request: StepRequest) -> dict[str, Any]:
         try:
-            return watched.worker.run(request, self._throttled(request.id))
+            with Deadline(watched.worker, self._seconds_left()):
+                return watched.worker.run(request, self._throttled(request.id))
         except InterruptedRunError as error:
             self._check_limits()
             raise InterruptedRunError(
@@ -181,6 +183,7 @@ class Loop:
                 raise watched.crossed(step, self.spec.path, self._resume()) from None
             if self._signal:  # the worker ended because we were told to end
                 raise InterruptedRunError("interrupted", signal=self._signal, help=self._resume()) from None
+            self._check_limits()  # or because its time was up
             raise
 
     def _check_space(self, step: Step) -> None:
@@ -227,16 +230,22 @@ class Loop:
     def _check_limits(self) -> None:
         if self._signal:
             raise InterruptedRunError("interrupted between two steps", signal=self._signal, help=self._resume())
-        limit = self.spec.limits.wall_time_seconds
-        if limit is not None and time.monotonic() - self._started > limit:
+        left, limit = self._seconds_left(), self.spec.limits.wall_time_seconds
+        if left is not None and left <= 0:
             raise ResourceError(
                 f"the wall time limit of {limit:.0f} s is used up; the state is saved",
                 help=f"{self._resume()}; raise `limits.wall_time` to give it more",
             )
 
-    def _check_wall_time(self) -> None:
+    def _seconds_left(self) -> float | None:
+        """Of `limits.wall_time`; None without such a limit."""
         limit = self.spec.limits.wall_time_seconds
-        if limit is not None and time.monotonic() - self._started > limit and self._current:
+        return None if limit is None else limit - (time.monotonic() - self._started)
+
+    def _check_wall_time(self) -> None:
+        """On every event, besides the clock of `Deadline`: a machine that slept wakes with its timers behind."""
+        left = self._seconds_left()
+        if left is not None and left <= 0 and self._current:
             self._current.worker.ask_to_stop()
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
