@@ -30,6 +30,7 @@ const show = (state) => {
   const old = head.dataset.state;
   head.dataset.state = state.state;
   head.textContent = state.campaign ? state.campaign + " · " + (words[state.state] || state.state) : words.idle;
+  panel.querySelector(".live-hint").hidden = state.state !== "interrupted" && state.state !== "stopped";
   list.replaceChildren();
   whole(state.steps || []);
   for (const step of state.steps || []) {

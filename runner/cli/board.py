@@ -16,8 +16,8 @@ from runner.report.numbers import duration
 from runner.run.status import StepState
 
 BAR = 16
-MARKS = {"waiting": "·", "running": "▸", "done": "✓", "cached": "=", "failed": "✗"}
-PLAIN = {"waiting": ".", "running": ">", "done": "+", "cached": "=", "failed": "!"}
+MARKS = {"waiting": "·", "running": "▸", "done": "✓", "cached": "=", "failed": "✗", "interrupted": "■"}
+PLAIN = {"waiting": ".", "running": ">", "done": "+", "cached": "=", "failed": "!", "interrupted": "#"}
 STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "cached": "dim green", "failed": "bold red"}
 
 

@@ -294,6 +294,7 @@ def status(campaign: str | None, output_format: str, watched: bool) -> int:
       lorarun status demo --watch     from another terminal, while `lorarun apply` runs
     """
     from runner.cli.status_text import status_text, watch
+    from runner.run.lock import is_held
     from runner.run.status import newest, read_status
 
     root = find_root()
@@ -302,7 +303,7 @@ def status(campaign: str | None, output_format: str, watched: bool) -> int:
         raise UsageError("no run was started here yet", help="`lorarun apply SPEC` starts one")
     chosen = Path(name).stem if name.endswith((".yaml", ".yml")) else name
     if watched and output_format == "text":
-        watch(lambda: read_status(root, chosen))
+        watch(lambda: read_status(root, chosen), is_held=lambda: is_held(root))
         return int(ExitCode.SUCCESS)
     found = read_status(root, chosen)
     click.echo(readable_json(found.as_json(), indent=1) if output_format == "json" else status_text(found))

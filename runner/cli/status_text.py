@@ -16,12 +16,18 @@ from runner.cli.progress import ago
 from runner.report.hostile import visible
 from runner.run.status import Status, StepState
 
-MARKS = {"waiting": " ", "running": ">", "done": "+", "cached": "=", "failed": "!"}
+MARKS = {"waiting": " ", "running": ">", "done": "+", "cached": "=", "failed": "!", "interrupted": "#"}
 
 
-def watch(read: Callable[[], Status], *, interval_seconds: float = 1.0) -> None:
-    """Show a run until it is no longer running: in place on a terminal, else whenever its steps change."""
+def watch(read: Callable[[], Status], *, is_held: Callable[[], bool], interval_seconds: float = 1.0) -> None:
+    """Show a run until it is no longer running: in place on a terminal, else whenever its steps change.
+
+    A run that holds the project and has said nothing yet is waited for.
+    """
     found = read()
+    while found.state == "never" and is_held():
+        time.sleep(interval_seconds)
+        found = read()
     if sys.stdout.isatty():
         board = Board(found.campaign, seconds=max(0.0, time.time() - found.started))
         with Live(board, console=Console(highlight=False), auto_refresh=False, transient=True) as shown:
@@ -69,8 +75,9 @@ def _status_text(status: Status) -> str:
 
 def _step(step: StepState, status: Status) -> str:
     text = f" {MARKS.get(step.state, ' ')} {step.id}  {step.state}"
-    if step.state == "running" and step.total:
-        text += f" {100 * (step.done or 0) / step.total:.0f} %  {note_of(status.last)}"
+    if step.state in ("running", "interrupted") and step.total:
+        note = note_of(status.last) if step.state == "running" else ""
+        text += f" {100 * (step.done or 0) / step.total:.0f} %  {note}"
     elif step.seconds is not None:
         text += f" {step.seconds:.1f} s"
     return text.rstrip()

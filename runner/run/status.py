@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from runner.run.lock import is_held
 @dataclass(frozen=True)
 class StepState:
     id: str
-    state: str  # waiting | running | done | cached | failed
+    state: str  # waiting | running | done | cached | failed | interrupted
     seconds: float | None = None
     done: float | None = None
     total: float | None = None
@@ -71,6 +71,8 @@ def read_status(root: Path, campaign: str) -> Status:
             steps[event["step"]] = next_state(event, steps.get(event["step"]))
     if state == "running" and not is_held(root):
         state = "interrupted"
+    if state != "running":  # nothing runs any more, whatever the journal's last line about a step was
+        steps = {id: replace(s, state="interrupted") if s.state == "running" else s for id, s in steps.items()}
     started, updated = (float(events[i].get("time", 0.0)) for i in (0, -1))
     return Status(campaign, state, tuple(steps.values()), updated, started, last, result)
 

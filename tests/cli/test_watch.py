@@ -29,7 +29,9 @@ def test_watch_follows_a_run_to_its_end(
             seen.set()
             return read_status(tmp_path, "demo")
 
-        watching = threading.Thread(target=watch, args=(read,), kwargs={"interval_seconds": 0.01})
+        watching = threading.Thread(
+            target=watch, args=(read,), kwargs={"is_held": lambda: True, "interval_seconds": 0.01}
+        )
         watching.start()
         assert seen.wait(20)
         journal({"event": "end", "step": "tune/a", "seconds": 1.5})
@@ -60,3 +62,34 @@ def test_no_escape_sequence_of_a_step_reaches_the_terminal(tmp_path: Path) -> No
     journal({"event": "stopped", "exit_code": 5, "message": "\x1b]0;owned\x07"})
     journal.close()
     assert "\x1b" not in status_text(read_status(tmp_path, "demo"))
+
+
+def test_a_run_that_was_killed_leaves_no_step_running(tmp_path: Path) -> None:
+    journal = Journal(place(tmp_path, "demo"), lambda _: None)
+    journal({"event": "plan", "campaign": "demo", "steps": ["tune/a", "score/a"], "cached": []})
+    journal({"event": "progress", "step": "tune/a", "done": 34, "total": 90, "loss": 0.4})
+    journal.close()
+    found = read_status(tmp_path, "demo")
+    assert (found.state, [s.state for s in found.steps]) == ("interrupted", ["interrupted", "waiting"])
+    text = status_text(found)
+    assert " # tune/a  interrupted 38 %" in text
+    assert "`lorarun apply` goes on from there" in text
+
+
+def test_watch_waits_for_a_run_that_has_not_said_anything_yet(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looks = 0
+
+    def held() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            journal = Journal(place(tmp_path, "demo"), lambda _: None)
+            journal({"event": "plan", "campaign": "demo", "steps": ["tune/a"], "cached": []})
+            journal({"event": "result", "verdict": "PASS", "reason": "met"})
+            journal.close()
+        return True
+
+    watch(lambda: read_status(tmp_path, "demo"), is_held=held, interval_seconds=0.01)
+    assert "RESULT: PASS" in capsys.readouterr().out

@@ -48,7 +48,7 @@ def test_times_may_go_back(tmp_path):
     )
     journal(tmp_path, b"".join(json.dumps(e).encode() + b"\n" for e in (late, early)))
     found = read_status(tmp_path, "한글")
-    assert [(s.id, s.state) for s in found.steps] == [("a", "running")]
+    assert [(s.id, s.state) for s in found.steps] == [("a", "interrupted")]
 
 
 @QUICK
