@@ -17,6 +17,7 @@ from __future__ import annotations
 import gc
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,20 +62,37 @@ def answer(request: Answer) -> Answer:
 
 
 def tunes(engine: MlxEngine, asked: Answer) -> list[Answer]:
-    """Candidates in order, up to the first that fits."""
-    found = []
-    for micro_batch, grad_checkpoint in asked["candidates"]:
-        phases = tune(engine, asked, int(micro_batch), bool(grad_checkpoint))
+    """Candidates in order, up to the first that fits; those that can't fit by what larger ones need are left out."""
+    found: list[Answer] = []
+    seen: dict[Any, Usage] = {}
+    last = asked["candidates"][-1]
+    for candidate in asked["candidates"]:
+        micro_batch, grad_checkpoint = candidate
+        if candidate != last and _hopeless(int(micro_batch), bool(grad_checkpoint), found, asked.get("fits_bytes")):
+            continue
+        phases = tune(engine, asked, int(micro_batch), bool(grad_checkpoint), seen)
         found.append({"micro_batch": micro_batch, "grad_checkpoint": grad_checkpoint, "phases": phases})
         if max(p["peak_bytes"] for p in phases.values()) <= asked.get("fits_bytes", -1):
             break
     return found
 
 
-def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bool) -> Answer:
+def _hopeless(micro_batch: int, grad_checkpoint: bool, found: list[Answer], fits: int | None) -> bool:
+    """Whether a smaller micro-batch is known not to fit: of what the larger needs beside the static bytes, it needs at
+    least its own share."""
+    larger = [one for one in found if one["grad_checkpoint"] == grad_checkpoint]
+    if not larger or fits is None:
+        return False
+    phase = larger[-1]["phases"]["micro-batch"]
+    share = (phase["peak_bytes"] - phase["static_bytes"]) * micro_batch / int(larger[-1]["micro_batch"])
+    return bool(phase["static_bytes"] + share > fits)
+
+
+def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bool, traced: dict[Any, Usage]) -> Answer:
     """The phases of one tuning with the longest rows side by side, which share no beginning.
 
     Real rows may share no beginning, which needs the most; what rows are known to share is asked for by `shared`.
+    `traced` keeps what is the same for all candidates.
     """
     shared = int(asked.get("shared", 0))
     lora, train = _spec(LoraSpec, asked["lora"]), replace(_spec(TrainSpec, asked["train"]), share_prefix=shared > 0)
@@ -95,16 +113,22 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
         micro = tuning.micro(_longest(rows, count), gathers=several)
         phases = {
             "micro-batch": _phase(base + several * gradients + _given(micro, tuning, several), micro),
-            "update": _phase(base + gradients, tuning.update()),
+            "update": _phase(base + gradients, _once(traced, "update", tuning.update)),
         }
         if valid:
             seen = tuning.validation(_longest(valid, micro_batch))
             phases["validation"] = _phase(base + _given(seen, tuning, several=False), seen)
         if train.best not in BY_LOSS:
             phases |= _judging(engine, asked.get("valid") or asked["rows"], micro_batch, base)
-        return phases | _images(engine, rows, base)
+        return phases | _images(engine, rows, base, traced)
     finally:
         detach(engine.model, attached)
+
+
+def _once(seen: dict[Any, Usage], name: Any, trace: Callable[[], Usage]) -> Usage:
+    if name not in seen:
+        seen[name] = trace()
+    return seen[name]
 
 
 def _judging(engine: MlxEngine, shapes: list[Answer], batch: int, base: int) -> Answer:
@@ -125,13 +149,14 @@ def _judging(engine: MlxEngine, shapes: list[Answer], batch: int, base: int) -> 
 def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
     """Batches in order, up to the first that fits; none where the model keeps its context in another way."""
     found = []
+    seen: dict[Any, Usage] = {}
     lora = asked.get("lora")
     attached = engine.attach(_spec(LoraSpec, lora), seed=0, stream="") if lora else None
     if attached:
         keep_apart(engine.model, attached)
     try:
         for batch in asked["batches"]:
-            phases = generation(engine, asked, int(batch))
+            phases = generation(engine, asked, int(batch), seen)
             found.append({"batch": batch, "phases": phases})
             if max(p["peak_bytes"] for p in phases.values()) <= asked.get("fits_bytes", -1):
                 break
@@ -143,7 +168,7 @@ def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
     return found
 
 
-def generation(engine: MlxEngine, asked: Answer, batch: int) -> Answer:
+def generation(engine: MlxEngine, asked: Answer, batch: int, seen: dict[Any, Usage]) -> Answer:
     """The phases of one batch of answers to equally long prompts."""
     row = _rows(engine, "prompt", [{"tokens": asked["tokens"], "labels": 0, "grids": asked.get("grids", [])}])[0]
     request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
@@ -152,15 +177,15 @@ def generation(engine: MlxEngine, asked: Answer, batch: int) -> Answer:
     reading, writing = answering.reading(), answering.writing()
     phases = {"prompt": _phase(base, reading)}
     phases["answer"] = _phase(base + writing.inputs_bytes - parameter_bytes(engine), writing)
-    return phases | _images(engine, [row], base)
+    return phases | _images(engine, [row], base, seen)
 
 
-def _images(engine: MlxEngine, rows: Any, base: int) -> Answer:
+def _images(engine: MlxEngine, rows: Any, base: int, seen: dict[Any, Usage]) -> Answer:
     grids: set[Grid] = {grid for row in rows for grid in row.prompt.grids}
     if not grids or not isinstance(engine, ImageEngine):
         return {}
     largest = max(grids, key=lambda g: g[0] * g[1] * g[2])
-    return {"images": _phase(base, looking(engine, largest))}
+    return {"images": _phase(base, _once(seen, largest, lambda: looking(engine, largest)))}
 
 
 def _features_bytes(engine: MlxEngine, rows: Any, images: int | None) -> int:

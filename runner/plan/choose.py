@@ -39,6 +39,7 @@ def with_needs(steps: Sequence[Step], ids: Iterable[str]) -> tuple[Step, ...]:
             left += [n.step for n in step.needs]
             checks = (f"lengths/{step.id.removeprefix('tune/')}", f"rehearse/{step.group}")
             left += [check for check in checks if check in by_id]
+            left += [name for name in step.after if name.startswith("forecast/")]  # what a rehearsal waits for
     return tuple(s for s in steps if s.id in kept)
 
 

@@ -27,7 +27,7 @@ from runner.plan.asked import Asked, AskedBy, Weighed
 from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
-from runner.run.choosing_answers import Grid, Question, chosen_of, question_of
+from runner.run.choosing_answers import Grid, Question, chosen_of, question_of, together
 from runner.run.counted import tuning_rows
 from runner.samples.dataset import DatasetSpec
 from runner.spec.model import Spec, TuneSpec
@@ -71,7 +71,7 @@ def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chos
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
         tunes[tune.id] = _ask(spec, tune, root, locked)
-    questions = {q: made for q, by in answers.items() if (made := _question(q, by, spec, root, known))}
+    questions = together({q: made for q, by in answers.items() if (made := _question(q, by, spec, root, known))})
     all_of: list[_Asked | Question] = [*tunes.values(), *questions.values()]
     keys = {id(a): a.key(environment, VERSION) for a in all_of}
     unknown = {key: a for a in all_of if not isinstance(known.get(key := keys[id(a)]), dict)}

@@ -83,6 +83,33 @@ def question_of(
     return Question(asked.model, facts, asked.dtype, by.steps[0], answers, limit_bytes, machine_bytes)
 
 
+def together(questions: Mapping[Asked, Question]) -> dict[Asked, Question]:
+    """Questions of one model that differ in their prompts alone as one with the most of each: a trace takes seconds."""
+    groups: dict[tuple[Any, ...], list[Question]] = {}
+    for q in questions.values():
+        groups.setdefault(_group(q), []).append(q)
+    made = {group: _most(of) for group, of in groups.items()}
+    return {asked: made[_group(q)] for asked, q in questions.items()}
+
+
+def _group(question: Question) -> tuple[Any, ...]:
+    answers = question.answers
+    return (question.model, question.dtype, answers.max_tokens, answers.asked, bool(answers.shape.grids))
+
+
+def _most(questions: list[Question]) -> Question:
+    shapes = [q.answers.shape for q in questions]
+    largest = max((s.grids for s in shapes), key=lambda grids: (sum(f * h * w for f, h, w in grids), grids))
+    adapters = [s.lora for s in shapes if s.lora]
+    lora = max(adapters, key=lambda lora: (lora.rank, len(lora.target_modules)), default=None)
+    tokens = max(s.tokens for s in shapes)
+    images = max((s.images or 0 for s in shapes), default=0) or None
+    shape = replace(shapes[0], tokens=tokens, grids=largest, images=images, lora=lora)
+    first = questions[0]
+    rows = max(q.answers.rows for q in questions)
+    return replace(first, answers=replace(first.answers, tokens=tokens, rows=rows, shape=shape))
+
+
 def chosen_of(question: Question, choice: AnswerChoice | None) -> Weighed:
     """The choice in the plan's words; without a forecast the spec's own batch size."""
     if choice is None:

@@ -64,12 +64,16 @@ def test_candidates_are_traced_up_to_the_first_that_fits():
     asked = {"lora": lora, "train": {"batch_size": 4}, "rows": rows}
     asked["candidates"] = [[4, False], [2, False], [1, False]]
 
+    def everything():
+        return {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked}}
+
     def micros(fits):
         request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked | {"fits_bytes": fits}}}
         return [c["micro_batch"] for c in memory_trace.answer(request)["tunes"]["a"]]
 
     assert micros(10**12) == [4]
-    assert micros(0) == [4, 2, 1]
+    assert micros(0) == [4, 1]  # half of what four rows need is too much already; the last is what errors name
+    assert micros(memory_trace.answer(everything())["tunes"]["a"][1]["phases"]["micro-batch"]["peak_bytes"]) == [4, 2]
 
 
 def test_an_unknown_architecture_is_an_answer_and_no_traceback():

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from runner.plan.build import build_steps
+from runner.plan.choose import with_needs
 from runner.plan.forecasts import NEEDED_BYTES, Place, places_of
 from runner.plan.model import Step
+from runner.run.rehearsal import up_to_rehearsals
 from runner.spec.load import load_spec
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +67,10 @@ def test_another_learning_rate_is_no_new_forecast_and_another_rank_is() -> None:
 def test_under_a_limit_that_the_trace_itself_would_pass_nothing_is_forecast() -> None:
     made = steps(f"limits.memory={NEEDED_BYTES // 10**6 - 1}MB")
     assert not [name for name in made if name.startswith("forecast/")]
+
+
+def test_a_target_brings_the_forecast_that_its_models_rehearsal_waits_for() -> None:
+    made = tuple(steps().values())
+    kept = with_needs(made, ["tune/llama-lora"])
+    assert {"forecast/llama", "rehearse/llama"} <= {s.id for s in kept}
+    assert {s.id for s in up_to_rehearsals(kept)} <= {s.id for s in kept}  # all that it waits for is there
