@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from runner.plan.duration import Rates
 from runner.plan.model import Plan, PlannedStep
 from runner.plan.tree import Branch, branches
 from runner.report.hostile import one_line
@@ -121,6 +122,7 @@ def totals(plan: Plan, outlook: Outlook, *, now: datetime) -> list[str]:
     lines = [f"{len(plan.steps)} steps: {run} to run, {cached} cached", _time(outlook, now)]
     if outlook.untimed and any(s.step.kind == "rehearse" for s in plan.to_run):
         lines.append(f"        `lorarun apply {one_line(plan.spec_path)} --rehearse-only` measures it in minutes")
+    lines += [_rehearsed(model, rates) for model, rates in outlook.rehearsed.items()]
     lines += [_memory(outlook), _disk(outlook)]
     lines += [
         f"fetch   {one_line(d.path)} at {one_line(d.revision)}: {_about(d.size_bytes)}" for d in outlook.downloads
@@ -136,6 +138,14 @@ def _time(outlook: Outlook, now: datetime) -> str:
         unknown = f"{_steps(outlook.untimed)} of unknown time"
         return f"time    {duration(outlook.seconds)}, and {unknown}; not done before {done}"
     return f"time    about {duration(outlook.seconds)}; done about {done}"
+
+
+def _rehearsed(model: str, rates: Rates) -> str:
+    """What the times rest on, as it was measured on this machine."""
+    speeds = (("tuning", rates.tune_tokens_per_second), ("answering", rates.generate_tokens_per_second))
+    said = [f"{what} {speed:,.0f} tokens/s" for what, speed in speeds if speed]
+    said += [f"{size(rates.peak_bytes)} at most"] if rates.peak_bytes else []
+    return f"        rehearsed {one_line(model)}: {', '.join(said)}"
 
 
 def _memory(outlook: Outlook) -> str:

@@ -36,6 +36,7 @@ class Rates:
     tune_tokens_per_second: float | None = None
     generate_tokens_per_second: float | None = None
     load_seconds: float = 0.0
+    peak_bytes: int | None = None  # MLX's greatest while it was rehearsed, on the longest rows and prompts
 
 
 @dataclass(frozen=True)

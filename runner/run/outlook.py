@@ -68,6 +68,7 @@ class Outlook:
     free_bytes: int | None = None
     memory_limit_bytes: int | None = None
     disk_limit_bytes: int | None = None
+    rehearsed: Mapping[str, Rates] = field(default_factory=dict)  # by model, what its last rehearsal measured
 
     @property
     def seconds(self) -> float:
@@ -109,6 +110,7 @@ def outlook(spec: Spec, root: Path, plan: Plan, surveyed: Survey, *, real_rows: 
     return Outlook(
         steps={s.step.id: _step(s, spec, root, surveyed, history, last.get(s.step.id), real_rows) for s in plan.to_run},
         downloads=tuple(_download(m, root) for m in surveyed.absent),
+        rehearsed=history.rates,
         after=dependencies(spec, root),
         used_bytes=used_bytes(root),
         free_bytes=free_bytes(root),
@@ -168,6 +170,7 @@ def _rates(surveyed: Survey, model: str) -> Rates | None:
         _positive(rates.get("tune_tokens_per_second")),
         _positive(rates.get("generate_tokens_per_second")),
         _positive(rates.get("load_seconds")) or 0.0,
+        int(_positive(value.get("peak_memory_bytes")) or 0) or None if isinstance(value, dict) else None,
     )
 
 

@@ -1,12 +1,15 @@
 """Tests of runner.run.outlook: figures from manifests of this machine."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from runner import files
+from runner.cli.plan_text import plan_text
 from runner.plan.build import build_steps
+from runner.plan.duration import Rates
 from runner.plan.resolve import Known, make_plan
 from runner.run.outlook import Amount, Outlook, outlook
 from runner.run.survey import Survey
@@ -92,7 +95,10 @@ def test_what_another_machine_measured_says_nothing(spec, tmp_path):
 def test_a_rehearsal_of_the_same_weights_gives_rates(spec, tmp_path):
     made = finished(tmp_path, "rehearse/llama", 1, outputs={"rehearsal.json": Output("sha256:x", 1, "sha256:x")})
     folder = tmp_path / "artifacts" / made.step / made.key
-    files.write_json(folder / "rehearsal.json", {"rates": {"generate_tokens_per_second": 128, "load_seconds": "x"}})
+    files.write_json(
+        folder / "rehearsal.json",
+        {"rates": {"generate_tokens_per_second": 128, "load_seconds": "x"}, "peak_memory_bytes": 7},
+    )
     finished(tmp_path, "prepare/pairs", 2, measures={"rows": {"test": 40}})
     artifacts = Artifacts(tmp_path)
     plan = make_plan(spec, build_steps(spec), Known(SOURCES, HERE, {}, {}))
@@ -105,6 +111,9 @@ def test_a_rehearsal_of_the_same_weights_gives_rates(spec, tmp_path):
     )
     answer = seen.steps["generate/pairs.test/llama"]
     assert answer.duration.seconds == 40 * 256 / 128
+    assert seen.rehearsed == {"llama": Rates(None, 128.0, 0.0, 7)}
+    said = plan_text(plan, seen, now=datetime(2026, 11, 22, 12, tzinfo=UTC))
+    assert "        rehearsed llama: answering 128 tokens/s, 7 B at most\n" in said
 
 
 def test_a_hub_model_that_is_not_here_is_to_be_fetched_with_its_size(spec, tmp_path):
