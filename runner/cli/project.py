@@ -12,7 +12,9 @@ def find_root(spec: Path | None = None) -> Path:
 
     Without such a folder it is the working directory, or the spec's own folder where it lies elsewhere.
     """
-    start = (spec.resolve().parent if spec else Path.cwd()).resolve()
+    start = Path.cwd().resolve()
+    if spec:
+        start = spec.resolve() if spec.is_dir() else spec.resolve().parent
     for folder in (start, *start.parents):
         if any((folder / mark).exists() for mark in MARKS):
             return folder

@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 
 from runner.errors import UsageError
 from runner.plan.model import Step
-from runner.spec.suggest import did_you_mean
+from runner.spec.suggest import closest
+
+FEW = 3  # steps that a help line names
 
 
 def named(steps: Sequence[Step], wanted: Iterable[str]) -> tuple[str, ...]:
@@ -22,9 +24,26 @@ def named(steps: Sequence[Step], wanted: Iterable[str]) -> tuple[str, ...]:
         # A step's id comes first: `score/chain/base,tuned[1]` would be a pattern otherwise.
         matches = [i for i in ids if i == name] or [i for i in ids if fnmatchcase(i, name)]
         if not matches:
-            raise UsageError(f"no step is called `{name[:200]}`", help=did_you_mean(name, ids, what="steps"))
+            raise UsageError(f"no step is called `{name[:200]}`", help=_meant(name, ids))
         found.update(matches)
     return tuple(i for i in ids if i in found)
+
+
+def _meant(name: str, ids: list[str]) -> str:
+    """The few steps that a name that is none was most likely meant for, or how steps are named."""
+    near = closest(name, ids, likeness=0.8)
+    if near:
+        return f"did you mean `{near}`?"
+    # A kind (`tune`), a tune's or an evaluation's own id (`qwen-lora`), or either of them misspelt.
+    parts = {part: [i for i in ids if part in i.split("/")] for i in ids for part in i.split("/")}
+    part = closest(name, parts)
+    if part:
+        holding = parts[part]
+        if len(holding) > FEW:
+            return f"did you mean `{part}/*`?" if holding[0].startswith(f"{part}/") else f"did you mean `*/{part}*`?"
+        return f"did you mean {' or '.join(f'`{i}`' for i in holding)}?"
+    kinds = ", ".join(f"`{kind}/…`" for kind in dict.fromkeys(i.partition("/")[0] for i in ids))
+    return f"steps are called {kinds}; `lorarun plan SPEC` lists all {len(ids)}"
 
 
 def with_needs(steps: Sequence[Step], ids: Iterable[str]) -> tuple[Step, ...]:

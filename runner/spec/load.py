@@ -37,7 +37,9 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     try:
         data = read_bytes(path, max_bytes=MAX_BYTES)
     except InvalidError as error:
-        raise InvalidError.of([Diagnostic("E016", error.message, path=shown, help=_others(path, root))]) from error
+        message = f"`{path}` is a folder, not a spec" if path.is_dir() else error.message
+        found = Diagnostic("E016", message, path=path.as_posix() if path.is_dir() else shown, help=_others(path, root))
+        raise InvalidError.of([found]) from error
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -49,7 +51,9 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
 def _others(path: Path, root: Path) -> str:
     """Where a spec is missing: the project's specs, the nearest of them if one is near."""
     known = {p.name: p for p in sorted(root.glob("specs/*.yaml"))[:1000]}
-    if path.exists() or not known:
+    if path.is_dir() and not known:
+        return "`lorarun init` writes a first spec"
+    if path.is_file() or not known:
         return ""
     near = closest(path.name, known)
     names = [shown_path(known[near], root)] if near else [shown_path(p, root) for p in known.values()][:8]

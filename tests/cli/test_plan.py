@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -176,6 +177,58 @@ def test_nothing_in_a_name_acts_in_a_diagram():
     inside = re.sub(r"#\d+;|<br/>", "", box.removeprefix('  s1["').removesuffix('"]:::run'))
     assert not set(inside) & set('"[]<>{}%`;#&')
     assert "한글" in inside
+
+
+LABEL = r"\"(?:[^\"#\[\]{}<>`;%&|\\]|#\d+;|<br/>)+\""  # a quoted text without anything that acts in one
+GRAMMAR = {
+    "head": r"flowchart LR",
+    "frame": rf"  subgraph m\d+\[{LABEL}\]",
+    "end": r"  end",
+    "box": rf" +s(?P<made>\d+)\[{LABEL}\]:::(?P<style>run|upstream|cached)",
+    "arrow": r"  s(?P<one>\d+) --> s(?P<two>\d+)",
+    "style": r"  classDef (?P<named>\w+) fill:#[0-9a-f]{6},stroke:#[0-9a-f]{6},color:#[0-9a-f]{6}",
+}
+
+
+def grammatical(text: str) -> dict[str, int]:
+    """Counts of each kind of line; every line is one of the few forms, boxes come once, arrows join boxes."""
+    found = []
+    for line in text.splitlines():
+        [form] = [(kind, m) for kind, pattern in GRAMMAR.items() if (m := re.fullmatch(pattern, line))]
+        found.append(form)
+    counts = dict(Counter(kind for kind, _ in found))
+    made = [m["made"] for kind, m in found if kind == "box"]
+    assert found[0][0] == "head"
+    assert len(made) == len(set(made))
+    assert {m[end] for kind, m in found if kind == "arrow" for end in ("one", "two")} <= set(made)
+    assert {m["style"] for kind, m in found if kind == "box"} <= {m["named"] for kind, m in found if kind == "style"}
+    assert counts.get("frame", 0) == counts.get("end", 0)
+    return counts
+
+
+HOSTILE = (
+    "end",
+    "graph",
+    'a"]',
+    "-->",
+    "%%{init: {}}%%",
+    "<script>",
+    "한글`x`",
+    "\u202e",
+    "a\nb",
+    "click s1 href",
+    "#35;",
+    "😀|;",
+)
+
+
+def test_a_diagram_keeps_to_the_few_forms_of_its_language_whatever_the_names(plan):
+    assert grammatical(plan_mermaid(plan))["box"] == len(plan.steps)
+    first = Step(HOSTILE[0], "tune", {}, group=HOSTILE[1])
+    steps = [first, *(Step(i, "tune", {}, (Need("x", first.id, "y"),), group=i) for i in HOSTILE[1:])]
+    drawn = plan_mermaid(Plan("c", "s", tuple(PlannedStep(s, "run") for s in steps), "", ""))
+    counts = grammatical(drawn)
+    assert (counts["box"], counts["arrow"]) == (len(HOSTILE), len(HOSTILE) - 1)
 
 
 def test_the_json_form_is_as_its_schema_says(plan):

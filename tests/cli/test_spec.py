@@ -55,6 +55,19 @@ def test_mistakes_are_exit_3_with_line_and_caret_on_stderr(spec, capsys):
     assert "\n    |          ^^^^^\n" in err
 
 
+def test_a_folder_is_answered_with_the_specs_in_it(spec, capsys):
+    assert main(["validate", "."]) == ExitCode.INVALID
+    err = capsys.readouterr().err
+    assert ".: error[E016]: `.` is a folder, not a spec" in err
+    assert "specs of this project: `specs/캠페인.yaml`" in err
+
+
+def test_the_page_of_the_first_error_is_named(spec, capsys):
+    spec.write_text(SMALL.replace("4GB", "4"), encoding="utf-8")
+    main(["validate", "specs/캠페인.yaml"])
+    assert capsys.readouterr().err.endswith("`lorarun explain E107` says what that means, with an example\n")
+
+
 @pytest.mark.parametrize("format", ["json", "github", "sarif"])
 def test_machines_read_stdout(spec, capsys, format):
     spec.write_text(SMALL.replace("4GB", "4"), encoding="utf-8")

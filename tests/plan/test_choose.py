@@ -20,6 +20,22 @@ def test_a_name_that_no_step_has_is_answered_with_the_nearest(spec: Spec) -> Non
     assert "did you mean `tune/qwen-lora`" in caught.value.help
 
 
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [
+        ("qwen-lora", "did you mean `lengths/qwen-lora` or `tune/qwen-lora`?"),
+        ("tunes", "did you mean `tune/qwen-lora` or `tune/llama-lora` or `tune/chain-lora`?"),
+        ("scores", "did you mean `score/*`?"),
+        ("튜닝", "steps are called `prepare/…`"),
+    ],
+)
+def test_a_name_that_is_near_nothing_is_answered_with_few_words(spec: Spec, name: str, help: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        named(build_steps(spec), [name])
+    assert caught.value.help.startswith(help)
+    assert len(caught.value.help) < 250
+
+
 def test_a_target_brings_what_it_needs_and_nothing_else(spec: Spec) -> None:
     kept = [s.id for s in with_needs(build_steps(spec), ["tune/chain-lora"])]
     assert kept.index("tune/chain-lora") > kept.index("tune/llama-lora")
