@@ -6,15 +6,19 @@ answers even where it teaches nothing. "nothing" has no true gain, "+30 %" a tru
 is "+30 %" with a true loss of 20 % on one guard. Guards are otherwise truly unchanged. The naive rule compares bare
 means: every target's gain reached, and no guard's mean fallen.
 
-Run `python benchmarks/gate.py`; it ends with 1 where a rate misses what docs/gate.md promises.
+Run `python benchmarks/gate.py`; it ends with 1 where a rate misses what docs/gate.md promises. With `--out` it writes its
+figures, as benchmarks/results/gate.json holds them.
 """
 
 from __future__ import annotations
 
 import argparse
+import platform
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,16 +26,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from runner.acceptance.judge import judge
 from runner.acceptance.model import Measure
+from runner.files import write_json
 from runner.metrics.model import MetricInfo, Scores
 from runner.spec.model import AcceptanceSpec, GuardSpec, TargetSpec
+from runner.spec.schema import LONE_CONFIDENCE
 
 INFO = MetricInfo("fact_recall", "higher", "quality", 0.0, 1.0)
 TARGETS = {"image.fact_recall": 0.15, "summary.fact_recall": 0.15, "chain.fact_recall": 0.20}
 GUARDS = tuple(f"guarded{i}.fact_recall" for i in range(8))
 BASELINE, GUARD_BASELINE, CHURN = 0.60, 0.70, 0.15
 CAMPAIGNS = {"three targets": TARGETS, "one target": dict(list(TARGETS.items())[:1])}
+# At least and at most, of campaigns with three targets and with one alike.
 PROMISES = {("nothing", 100): (None, 0.02), ("+30 %", 100): (0.45, None), ("+30 %", 200): (0.65, None),
             ("+30 %", 500): (0.88, None)}  # fmt: skip
+HEAD = """| targets | truth | n | default gate | naive rule | naive, without guards |
+|---|---|---:|---:|---:|---:|"""
 
 
 def scores(values: np.ndarray) -> Scores:
@@ -54,9 +63,15 @@ def campaign(rng: np.random.Generator, n: int, gain: float, harm: float) -> dict
     return {name: Measure(name, INFO, scores(b), scores(a)) for name, (b, a) in measures.items()}
 
 
-def gate_passes(measures: dict[str, Measure], wanted: dict[str, float], resamples: int, seed: int) -> bool:
-    targets = tuple(TargetSpec(name, name, least, resamples=resamples, min_samples=1) for name, least in wanted.items())
-    policy = AcceptanceSpec(targets, GuardSpec(metrics=GUARDS, resamples=resamples))
+def policy_of(wanted: dict[str, float], resamples: int) -> AcceptanceSpec:
+    """The policy that a spec without `confidence` resolves to."""
+    confidence = LONE_CONFIDENCE if len(wanted) == 1 else TargetSpec("", "", 0.0).confidence
+    more = {"resamples": resamples, "confidence": confidence, "min_samples": 1}
+    targets = tuple(TargetSpec(name, name, least, **more) for name, least in wanted.items())
+    return AcceptanceSpec(targets, GuardSpec(metrics=GUARDS, resamples=resamples))
+
+
+def gate_passes(measures: dict[str, Measure], policy: AcceptanceSpec, seed: int) -> bool:
     verdict = judge(policy, None, measures, {}, memory_limit_bytes=None, attempts={}, failures=(), seed=seed)
     return verdict.status == "PASS"
 
@@ -69,13 +84,37 @@ def holds(measures: dict[str, Measure]) -> bool:
     return all(measures[m].after.value >= measures[m].before.value for m in GUARDS)
 
 
-def row(label: str, drawn: list[dict[str, Measure]], wanted: dict[str, float], resamples: int) -> float:
-    """One line of the table; the default gate's pass rate."""
-    rate = float(np.mean([gate_passes(m, wanted, resamples, i) for i, m in enumerate(drawn)]))
-    naive = np.mean([gains(m, wanted) and holds(m) for m in drawn])
-    point = np.mean([gains(m, wanted) for m in drawn])
-    print(f"| {label} | {rate:.1%} | {naive:.1%} | {point:.1%} |", flush=True)
-    return rate
+def row(drawn: list[dict[str, Measure]], wanted: dict[str, float], resamples: int) -> dict[str, float]:
+    """Pass rates of the default gate and of the naive rules."""
+    policy = policy_of(wanted, resamples)
+    return {
+        "gate": float(np.mean([gate_passes(m, policy, i) for i, m in enumerate(drawn)])),
+        "naive": float(np.mean([gains(m, wanted) and holds(m) for m in drawn])),
+        "naive_without_guards": float(np.mean([gains(m, wanted) for m in drawn])),
+    }
+
+
+def line(found: dict[str, Any]) -> str:
+    rates = [f"{found[name]:.1%}" for name in ("gate", "naive", "naive_without_guards")]
+    return "| " + " | ".join([found["targets"], found["truth"], str(found["n"]), *rates]) + " |"
+
+
+def broken(found: dict[str, Any]) -> str:
+    """What a row breaks of what is promised; "" where it keeps it."""
+    least, most = PROMISES.get((found["truth"], found["n"]), (None, None))
+    if (least is None or found["gate"] >= least) and (most is None or found["gate"] <= most):
+        return ""
+    promise = f"≥ {least:.0%}" if least else f"≤ {most:.0%}"
+    return f"{found['targets']}, {found['truth']} at n = {found['n']}: {found['gate']:.1%}, promised {promise}"
+
+
+def measure(campaigns: int, resamples: int, seed: int) -> Iterator[dict[str, Any]]:
+    for label, gain, harm in (("nothing", 0.0, 0.0), ("+30 %", 0.30, 0.0), ("harm", 0.30, 0.20)):
+        for n in (50, 100, 200, 500):
+            rng = np.random.default_rng([seed, n, int(gain * 100), int(harm * 100)])
+            drawn = [campaign(rng, n, gain, harm) for _ in range(campaigns)]
+            for name, wanted in CAMPAIGNS.items():
+                yield {"targets": name, "truth": label, "n": n, **row(drawn, wanted, resamples)}
 
 
 def main() -> int:
@@ -83,24 +122,21 @@ def main() -> int:
     parser.add_argument("--campaigns", type=int, default=400)
     parser.add_argument("--resamples", type=int, default=1999)
     parser.add_argument("--seed", type=int, default=19)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    broken, start = [], time.process_time()
-    print(f"{options.campaigns} campaigns a row, {options.resamples} resamples, seed {options.seed}\n")
-    print("| targets | truth | n | default gate | naive rule | naive, without guards |")
-    print("|---|---|---:|---:|---:|---:|")
-    for label, gain, harm in (("nothing", 0.0, 0.0), ("+30 %", 0.30, 0.0), ("harm", 0.30, 0.20)):
-        for n in (50, 100, 200, 500):
-            rng = np.random.default_rng([options.seed, n, int(gain * 100), int(harm * 100)])
-            drawn = [campaign(rng, n, gain, harm) for _ in range(options.campaigns)]
-            for name, wanted in CAMPAIGNS.items():
-                rate = row(f"{name} | {label} | {n}", drawn, wanted, options.resamples)
-                least, most = PROMISES.get((label, n), (None, None)) if wanted is TARGETS else (None, None)
-                if (least is not None and rate < least) or (most is not None and rate > most):
-                    promise = f"≥ {least:.0%}" if least else f"≤ {most:.0%}"
-                    broken.append(f"{label} at n = {n}: {rate:.1%}, promised {promise}")
-    print(f"\n{time.process_time() - start:.0f} CPU seconds")
-    print("\n".join(broken) or "all promises kept")
-    return 1 if broken else 0
+    start, rows = time.process_time(), []
+    print(f"{options.campaigns} campaigns a row, {options.resamples} resamples, seed {options.seed}\n\n{HEAD}")
+    for found in measure(options.campaigns, options.resamples, options.seed):
+        rows.append(found)
+        print(line(found), flush=True)
+    seconds = time.process_time() - start
+    failures = [text for found in rows if (text := broken(found))]
+    print(f"\n{seconds:.0f} CPU seconds\n" + ("\n".join(failures) or "all promises kept"))
+    if options.out:
+        about = {"campaigns": options.campaigns, "resamples": options.resamples, "seed": options.seed}
+        about |= {"machine": platform.machine(), "python": platform.python_version(), "numpy": np.__version__}
+        write_json(options.out, {**about, "cpu_seconds": round(seconds, 1), "rows": rows})
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

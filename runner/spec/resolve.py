@@ -34,7 +34,7 @@ from runner.spec.model import (
     TrainSpec,
     TuneSpec,
 )
-from runner.spec.schema import CAMPAIGN, LIMIT, SCORECARD, TARGET, TARGET_DEFAULTS
+from runner.spec.schema import CAMPAIGN, LIMIT, LONE_CONFIDENCE, SCORECARD, TARGET, TARGET_DEFAULTS
 from runner.spec.validator import decimal_text
 
 Section = dict[str, Any]
@@ -263,7 +263,10 @@ def document_of(document: Section) -> Section:
     if not complete(kept.get("scorecard"), SCORECARD):
         kept.pop("scorecard", None)
     judged = kept.setdefault("acceptance", {})
-    shared = fill(judged.pop("defaults", {}), TARGET_DEFAULTS)
+    written = judged.pop("defaults", {})
+    if len(judged.get("targets", [])) == 1:
+        written = {"confidence": LONE_CONFIDENCE, **written}
+    shared = fill(written, TARGET_DEFAULTS)
     for kind, rules in (("targets", TARGET), ("limits", LIMIT)):
         judged[kind] = [item for item in judged.get(kind, []) if complete(item, rules)]
     judged["targets"] = [{**shared, **item} for item in judged["targets"]]
