@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runner.errors import InvalidError
+from runner.metrics.facts import derivation
 from runner.metrics.model import Scores
 from runner.metrics.pairs import Pair, Rows, make_pairs
 from runner.metrics.table import METRICS, complete_options, metric_id, signature
@@ -37,7 +38,8 @@ def measure(
         IntegrityError: an answer is missing, given twice, or belongs to no sample.
     """
     filled = complete_options(name, options)
-    rows: Rows = _module(name).measure(name, _pairs(name, samples, completions, upstream, format), filled)
+    pairs = _pairs(name, samples, completions, upstream, format)
+    rows: Rows = _module(name).measure(name, pairs, filled)
     matrix = np.array(rows.statistics) if rows.statistics else None
     value = (
         math.fsum(rows.values) / len(rows.values)
@@ -46,7 +48,8 @@ def measure(
     )
     return Scores(
         metric=metric_id(name, options),
-        signature=signature(name, options, format=format),
+        signature=signature(name, options, format=format)
+        + (derivation(pairs, str(filled["facts"])) if "facts" in filled else ""),
         value=value,
         sample_ids=tuple(p.sample.id for p in rows.pairs),
         values=rows.values,

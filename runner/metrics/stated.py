@@ -61,6 +61,11 @@ def is_denied(prepared: str, fact: Fact) -> bool:
     return any(states(prepared, prepare(form)) for form in fact.forbid)
 
 
+def ends_as_noun(text: str, end: int) -> bool:
+    """Whether a Korean noun that ends here is followed by particles and endings alone."""
+    return _AFTER_NOUN.match(text, end) is not None
+
+
 def _is_hangul(character: str) -> bool:
     return "가" <= character <= "힣"
 
@@ -89,7 +94,7 @@ def _ends(text: str, end: int, fact: str) -> bool:
     if last.isdigit():
         return not after.isdigit() and not (after in ".," and text[end + 1 : end + 2].isdigit())
     if _is_hangul(last):
-        return _AFTER_NOUN.match(text, end) is not None
+        return ends_as_noun(text, end)
     return not (_is_latin(last) and _is_latin(after))
 
 

@@ -14,6 +14,7 @@ from runner import __version__
 from runner.acceptance.model import Measure, Verdict
 from runner.canonical import plain
 from runner.errors import LorarunError
+from runner.metrics.facts import DERIVATION
 from runner.metrics.measure import measure
 from runner.metrics.model import Scores
 from runner.metrics.table import signature
@@ -130,12 +131,14 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row], scores: ScoresAgai
                     if value is not None:
                         wrong.append(f"{name} has a value and no scores")
                     continue
-                if stored.signature != signature(metric.name, metric.options, format=evaluation.format):
+                known = signature(metric.name, metric.options, format=evaluation.format)
+                full = record.evidence_mode == "full" and stored.signature.removesuffix(DERIVATION) == known
+                again = _again(spec, evaluation, metric, arm, rows) if full else None
+                if stored.signature not in ([again.signature] if again else [known, known + DERIVATION]):
                     unread.append(f"{name} was measured as `{stored.signature}`")
-                    continue
-                if record.evidence_mode == "full":
+                elif again:
                     count += len(stored.values)
-                    scores[evaluation.id, arm, metric.id] = again = _again(spec, evaluation, metric, arm, rows)
+                    scores[evaluation.id, arm, metric.id] = again
                     wrong += _score_differences(name, stored, again)
     yield from _scores_without_metric(spec, rows)
     if unread:
