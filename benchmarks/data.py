@@ -2,8 +2,8 @@
 
 Goal: under 2 GB.
 
-make bench-data                       # 1,000,000 rows
-python benchmarks/data.py 100000
+make bench-data                       # 1,000,000 rows beside 2 × 2,000 held-out ones
+python benchmarks/data.py 100000 20000
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ HELD_OUT = 2000
 SYLLABLES = [chr(c) for c in range(0xAC00, 0xAC00 + 1200)]
 
 
-def write(folder: Path, rows: int) -> None:
+def write(folder: Path, rows: int, held_out: int) -> None:
     """Korean rows of about 150 characters with an answer of about 30."""
     rng = random.Random(19)
     words = ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(20_000)]
-    for split, n in (("test", HELD_OUT), ("valid", HELD_OUT), ("train", rows)):
+    for split, n in (("test", held_out), ("valid", held_out), ("train", rows)):
         with (folder / f"{split}.jsonl").open("w", encoding="utf-8") as f:
             for i in range(n):
                 text = " ".join(rng.choices(words, k=45))
@@ -41,11 +41,11 @@ def write(folder: Path, rows: int) -> None:
                 f.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def main(rows: int) -> int:
+def main(rows: int, held_out: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "data").mkdir()
-        write(root / "data", rows)
+        write(root / "data", rows, held_out)
         size = sum(p.stat().st_size for p in (root / "data").iterdir())
         before = resource.getrusage(resource.RUSAGE_SELF)
         started = time.process_time()
@@ -68,4 +68,5 @@ def main(rows: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000))
+    wanted = [int(argument) for argument in sys.argv[1:]]
+    sys.exit(main(*[*wanted, *(1_000_000, HELD_OUT)[len(wanted) :]]))

@@ -61,7 +61,9 @@ def lock(spec: Path, only_check: bool) -> int:
 @SPEC
 @click.option("--update", is_flag=True, help="Take the revision's newest commit, whatever is locked.")
 def fetch(spec: Path, update: bool) -> int:
-    """Bring the hub models of SPEC to this machine, into the Hugging Face cache. `lorarun apply` does it by itself.
+    """Bring the hub models of SPEC into the Hugging Face cache, and its hub data sets into the project.
+
+    `lorarun apply` does it by itself.
 
     Only what the packages read comes; a fetch that was ended goes on where it stopped; every file is compared with the
     hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
@@ -71,6 +73,7 @@ def fetch(spec: Path, update: bool) -> int:
     """
     from runner.models.locate import find_checkpoint, is_hub_id
     from runner.models.lock import lock_path, pinned_commit, read_lock
+    from runner.run.bringing_data import bring_data
 
     root = find_root(spec)
     loaded = load_spec(spec, root)
@@ -84,6 +87,7 @@ def fetch(spec: Path, update: bool) -> int:
         else:
             wanted.append(model)
     _fetch(wanted, commits)
+    bring_data(loaded, root, lambda event: click.echo(one_line(event["text"])))
     click.echo(f"next: lorarun apply {one_line(spec)}", err=True)
     return int(ExitCode.SUCCESS)
 

@@ -20,6 +20,7 @@ from runner.plan.resolve import make_plan, settled_rehearsals
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.bringing import bring, unplannable, wanted_by
+from runner.run.bringing_data import bring_data
 from runner.run.choosing import all_tunes, choose_all, pins_of
 from runner.run.counted import tuning_rows
 from runner.run.journal import Event, Journal, Listener, place
@@ -127,6 +128,7 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
 
 def _ready(spec: Spec, root: Path, options: Options, emit: Listener) -> Planned:
     """The plan that is run: its models on this machine, nothing in its way, the lock written."""
+    bring_data(spec, root, emit, offline=options.offline)
     bring(unplannable(spec, root), spec, root, emit, offline=options.offline)
     planned = plan_campaign(spec, root, options)
     if options.repair and repair(planned.survey):

@@ -42,6 +42,9 @@ def read_pairs(references: Path, predictions: Path, *, reference: str = "", pred
     by_id = all(_id(row) for row in (*rights, *answers))
     if not by_id and len(rights) != len(answers):
         findings.error("E708", f"{len(answers):,} predictions for {len(rights):,} references", str(predictions))
+    if by_id:
+        _told_twice(rights, references, findings)
+        _told_twice([r for r in answers if (r.columns.get("kind") or "main") == "main"], predictions, findings)
     samples = [_sample(row, str(n), by_id, references, reference, findings) for n, row in enumerate(rights, 1)]
     made = (_completion(row, str(n), by_id, predictions, prediction, findings) for n, row in enumerate(answers, 1))
     completions = list(made)
@@ -61,6 +64,14 @@ def _rows(path: Path, findings: Findings) -> list[Row]:
 def _id(row: Row) -> str:
     value = next((row.columns[c] for c in ID_COLUMNS if c in row.columns), "")
     return nfc(str(value)).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _told_twice(rows: Iterable[Row], path: Path, findings: Findings) -> None:
+    first: dict[str, int] = {}
+    for row in rows:
+        line = first.setdefault(_id(row), row.line)
+        if line != row.line:
+            findings.error("E720", f"the id `{_id(row)[:80]}` is that of line {line} as well", str(path), row.line)
 
 
 def _text(row: Row, named: str, usual: Iterable[str]) -> str:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import InvalidError
+from runner.models.hub_data import fetch_files
 from runner.samples.findings import Findings
 from runner.samples.formats import METADATA
 from runner.samples.rows import READERS, SUFFIXES, Row
 from runner.scaffold.columns import IMAGE_ENDINGS
-from runner.scaffold.hub_data import fetch_files
 from runner.scaffold.pictures import Album, as_stored
 from runner.scaffold.xlsx import Reading, read_xlsx
 

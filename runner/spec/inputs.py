@@ -20,6 +20,7 @@ from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, Targe
 from runner.spec.power import ASSUMED_BASELINE, power, rows_needed
 
 HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+HUB_DATA = re.compile(rf"hf:{HUB_ID.pattern}")
 MAX_ROWS_BYTES = 512 * 2**20
 LEAST_POWER = 0.5
 LEAST_WAY = 3e-4  # learning rate × updates under which the adapter changes weights by about 0.1 % of their size
@@ -107,6 +108,8 @@ def _dataset(spec: Spec, root: Path, dataset: DatasetSpec) -> list[Diagnostic]:
         reason = _outside(root, path)
         if reason:
             found.append(at(spec, place, "E403", f"`{path[:200]}` {reason}", help="bring the data into the project"))
+        elif not (root / path).exists() and HUB_DATA.fullmatch(dataset.source):
+            continue  # `apply` and `fetch` bring it
         elif not (root / path).exists():
             help = dataset.source or f"bring {_wanted(dataset)} there; `lorarun data import` converts other forms"
             found.append(

@@ -44,8 +44,11 @@ MODEL: dict[str, Rules] = {
 DATASET: dict[str, Rules] = {
     "path": text("The data set's folder, relative to the project's root.", REQUIRED),
     "format": choice("How the files are read.", ["auto", "jsonl", "csv", "parquet", "images"], "auto"),
-    "revision": text("A name for this state of the data; a change of it is a change of the recipe.", maxlength=200),
-    "source": text("How to get the data; shown where a file is missing."),
+    "revision": text(
+        "A name for this state of the data, of a hub data set its branch, tag or commit; part of the recipe.",
+        maxlength=200,
+    ),
+    "source": text("How to get the data, for people; or `hf:owner/name`, which is fetched into `path` at `revision`."),
     "splits": section(
         "The file of each split, in the folder.",
         {split: text(f"File of the {split} split.", ABSENT, maxlength=400) for split in SPLITS},

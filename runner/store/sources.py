@@ -9,6 +9,7 @@ from runner.errors import InvalidError
 from runner.machine.file_digests import FileDigests
 from runner.spec.model import DatasetSpec
 
+METADATA_ENDINGS = frozenset({".jsonl", ".csv", ".parquet"})
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic"})
 
 
@@ -19,6 +20,11 @@ def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> st
         InvalidError: the folder or a split file is not there.
     """
     folder = root / dataset.path
+    if dataset.source.startswith("hf:") and not all((folder / name).exists() for name in dataset.splits.values()):
+        raise InvalidError(
+            f"data set `{dataset.id}`: files of `{dataset.source}` are not in `{dataset.path}` yet",
+            help="`lorarun apply` and `lorarun fetch` bring them where there is a network",
+        )
     if not folder.is_dir():
         raise InvalidError(
             f"data set `{dataset.id}`: the folder `{dataset.path}` is not there",
@@ -27,12 +33,22 @@ def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> st
     parts: dict[str, str] = {}
     for split, name in sorted(dataset.splits.items()):
         path = folder / name
+        if path.is_dir():
+            for file in _of_image_folder(path):
+                parts[file.relative_to(folder).as_posix()] = digests.digest(file)
+            continue
         if not path.is_file():
             raise InvalidError(f"data set `{dataset.id}`: the {split} split `{dataset.path}/{name}` is not there")
         parts[name] = digests.digest(path)
     for path in images_of(dataset, root):
         parts[path.relative_to(folder).as_posix()] = digests.digest(path)
     return digest_value(parts)
+
+
+def _of_image_folder(folder: Path) -> list[Path]:
+    """The metadata files and every image file below a split's folder, sorted."""
+    endings = {*IMAGE_ENDINGS, *METADATA_ENDINGS}
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
 
 
 def images_of(dataset: DatasetSpec, root: Path) -> list[Path]:

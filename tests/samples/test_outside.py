@@ -41,3 +41,13 @@ def test_unequal_counts_and_missing_columns_are_named(tmp_path):
     assert "2 predictions for 1 references" in str(caught.value.diagnostics[0])
     assert "its columns are `gold`" in str(caught.value.diagnostics[1])
     assert len(read_pairs(write(tmp_path / "r.jsonl", [{"gold": "a"}] * 2), p, reference="gold").samples) == 2
+
+
+def test_an_id_given_twice_is_named_with_both_lines(tmp_path):
+    r = write(tmp_path / "r.jsonl", [{"id": 1, "reference": "가"}, {"id": 2, "reference": "나"}])
+    p = write(tmp_path / "p.jsonl", [{"id": 1, "text": "a"}, {"id": 2, "text": "b"}, {"id": 1, "text": "c"}])
+    with pytest.raises(InvalidError) as caught:
+        read_pairs(r, p)
+    [finding] = caught.value.diagnostics
+    assert (finding.code, finding.path, finding.line) == ("E720", str(p), 3)
+    assert "of line 1 as well" in finding.message
