@@ -6,8 +6,8 @@ answers even where it teaches nothing. "nothing" has no true gain, "+30 %" a tru
 is "+30 %" with a true loss of 20 % on one guard. Guards are otherwise truly unchanged. The naive rule compares bare
 means: every target's gain reached, and no guard's mean fallen.
 
-Run `python benchmarks/gate.py`; it ends with 1 where a rate misses what docs/gate.md promises. With `--out` it writes its
-figures, as benchmarks/results/gate.json holds them.
+Run `python benchmarks/gate.py`; it ends with 1 where a rate misses what docs/gate.md promises. With `--out` it
+writes its figures, as benchmarks/results/gate.json holds them.
 """
 
 from __future__ import annotations

@@ -78,8 +78,8 @@ def test_offline_it_says_which_files_are_missing(hub: Hub, tmp_path: Path, monke
     assert hub.asked == []
 
 
-def test_a_split_that_the_hub_has_not_is_named_with_what_it_has(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(InvalidError, match="has no `dev.jsonl`, the valid split") as caught:
+def test_a_split_that_the_hub_has_not_is_named(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(InvalidError, match=r"has no `dev\.jsonl`, the valid split") as caught:
         bring_data(spec_of(splits={**SPLITS, "valid": "dev.jsonl"}), tmp_path, lambda event: None)
     assert "`data/test.jsonl`" in caught.value.help
     assert not list(tmp_path.glob("data/**/*.jsonl"))
