@@ -1,4 +1,6 @@
-"""How many samples a target needs: the usual two-sided normal approximation for a paired mean, before anything is run.
+"""How many samples a target needs, before anything is run: the usual normal approximation for a paired mean.
+
+It is one-sided, as the gate's proof is.
 
 Nothing is known of the campaign's scores yet, so a share of half right answers with independent changes is assumed; it
 is a warning's arithmetic, not the gate's.
@@ -26,7 +28,7 @@ def power(rows: int, gain: float, *, confidence: float = 0.95, baseline: float =
     if error == 0:
         return 1.0
     normal = NormalDist()
-    return normal.cdf((after - baseline) / error - normal.inv_cdf(1 - (1 - confidence) / 2))
+    return normal.cdf((after - baseline) / error - normal.inv_cdf(confidence))
 
 
 def rows_needed(gain: float, *, wanted: float = 0.8, confidence: float = 0.95) -> int | None:

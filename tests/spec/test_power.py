@@ -30,4 +30,4 @@ def test_the_formula_agrees_with_a_simulation_of_paired_shares():
     counts = draws.multinomial(rows, cells, size=4000)
     difference = (counts[:, 2] - counts[:, 1]) / rows
     spread = np.sqrt(np.maximum((counts[:, 2] + counts[:, 1]) / rows - difference**2, 1e-12) / rows)
-    assert abs(float(np.mean(difference / spread > 1.96)) - power(rows, 0.2)) < 0.04
+    assert abs(float(np.mean(difference / spread > 1.645)) - power(rows, 0.2)) < 0.04
