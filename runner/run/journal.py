@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ class Journal:
     def __call__(self, event: Event) -> None:
         if self._file is None:
             self._file = self._begun()
-            self({"event": "start", "format": FORMAT})
+            self({"event": "start", "format": FORMAT, "pid": os.getpid()})
         stamped = {"time": round(time.time(), 3), **event}
         self._file.write(json.dumps(stamped, ensure_ascii=False) + "\n")
         self._file.flush()

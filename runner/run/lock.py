@@ -117,6 +117,15 @@ def is_held(root: Path) -> bool:
         os.close(descriptor)
 
 
+def is_held_by_another(root: Path, pid: object) -> bool:
+    """Whether a process other than `pid` holds the project; False where that cannot be told."""
+    try:
+        noted = json.loads((root / "artifacts" / ".lock").read_bytes()[:1000])["pid"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return isinstance(pid, int) and isinstance(noted, int) and noted != pid and is_held(root)
+
+
 def holder(path: Path) -> str:
     """` (process 123 on host, since …)` as far as the lock's note can be read."""
     try:

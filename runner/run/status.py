@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.run.journal import FILE, Event, place, read
-from runner.run.lock import is_held
+from runner.run.lock import is_held, is_held_by_another
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def read_status(root: Path, campaign: str) -> Status:
             state = "finished" if kind == "result" else "stopped"
         if "step" in event:
             steps[event["step"]] = next_state(event, steps.get(event["step"]))
-    if state == "running" and not is_held(root):
+    # A run that has just begun holds the project before it writes: the journal is still that of the one before.
+    if state == "running" and (not is_held(root) or is_held_by_another(root, events[0].get("pid"))):
         state = "interrupted"
     if state != "running":  # nothing runs any more, whatever the journal's last line about a step was
         steps = {id: replace(s, state="interrupted") if s.state == "running" else s for id, s in steps.items()}

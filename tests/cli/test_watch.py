@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -93,3 +94,14 @@ def test_watch_waits_for_a_run_that_has_not_said_anything_yet(
 
     watch(lambda: read_status(tmp_path, "demo"), is_held=held, interval_seconds=0.01)
     assert "RESULT: PASS" in capsys.readouterr().out
+
+
+def test_a_killed_run_is_not_running_again_because_another_one_begins(tmp_path: Path) -> None:
+    journal = Journal(place(tmp_path, "demo"), lambda _: None)
+    journal({"event": "plan", "campaign": "demo", "steps": ["tune/a"], "cached": []})
+    journal({"event": "begin", "step": "tune/a"})
+    journal.close()
+    path = place(tmp_path, "demo")
+    path.write_text(re.sub(r'"pid": \d+', '"pid": 1', path.read_text(encoding="utf-8")), encoding="utf-8")
+    with project_lock(tmp_path):
+        assert read_status(tmp_path, "demo").state == "interrupted"

@@ -22,7 +22,7 @@ def test_a_run_without_an_end_was_interrupted_when_nobody_holds_the_project(tmp_
     journal(tmp_path, PLAN, {"event": "cached", "step": "a"}, BEGIN)
     status = read_status(tmp_path, "demo")
     assert status.state == "interrupted"
-    assert [(s.id, s.state) for s in status.steps] == [("a", "cached"), ("b", "running")]
+    assert [(s.id, s.state) for s in status.steps] == [("a", "cached"), ("b", "interrupted")]
 
 
 def test_a_run_is_running_while_the_project_is_held(tmp_path: Path) -> None:
