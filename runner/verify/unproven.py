@@ -19,7 +19,7 @@ TRUST = "trust"  # no run can show it again: it was measured or said once
 class Unproven:
     """One kind of figure. `places` are fields of the record, dotted; `*` stands for any name or position."""
 
-    id: str  # answers | training | lengths | rehearsal | memory | times | environment | words
+    id: str  # answers | training | beside | lengths | rehearsal | memory | times | environment | words
     places: tuple[str, ...]
     what: str
     by: str  # replay | trust
@@ -55,6 +55,12 @@ _BY_RUNNING = (
         "training",
         ("steps.*.measures.history", "steps.*.measures.valid_losses", "steps.*.measures.final_train_loss"),
         "losses and tokens of the tunings",
+        REPLAY,
+    ),
+    Unproven(
+        "beside",
+        ("measures.*.baselines", "data.*.checks.report.overlap_elsewhere", "steps.score/*.measures.details"),
+        "answers without a model, rows shared between data sets, and tallies beside the scores",
         REPLAY,
     ),
     Unproven("lengths", ("data.*.checks.report.lengths",), "the rows' lengths in tokens", REPLAY),

@@ -11,6 +11,7 @@ def test_a_runs_figures_of_the_machine_are_named_and_those_of_steps_it_lacks_are
     assert named == {
         "answers": "replay",
         "training": "replay",
+        "beside": "replay",
         "lengths": "replay",
         "memory": "trust",
         "times": "trust",
