@@ -19,11 +19,27 @@ BUDGET_SECONDS = 10.0
 ZERO = "sha256:" + "0" * 64
 
 
-def record(number: int) -> tuple[Record, evidence.Evidence]:
-    """A record as large as a small campaign's: twelve steps, eight measures, a dozen judged lines."""
+def record(number: int) -> tuple[Record, evidence.Evidence, evidence.Evidence]:
+    """A record as large as a small campaign's: twelve steps, eight measures, a dozen judged lines; its evidence, and
+    what the guard saw.
+    """
     rows = evidence.collect(
         [evidence.completion_row("e", "after", Completion(f"s{i}", f"답 {number}", 3)) for i in range(12)]
     )
+    seen = {
+        "kind": "memory",
+        "step": "tune/a",
+        "points": [[i / 10, 10**9 + number + i] for i in range(20)],
+        "mark_bytes": None,
+        "samples": 20,
+        "gaps": 0,
+        "pauses": [],
+        "interval_seconds": 0.1,
+        "limit_bytes": None,
+        "mlx_peak_bytes": None,
+        "forecast_bytes": None,
+    }
+    observed = evidence.collect([seen], evidence.OBSERVED)
     step = StepRecord(
         "tune/a",
         "tune",
@@ -65,8 +81,10 @@ def record(number: int) -> tuple[Record, evidence.Evidence]:
         evidence=rows.digest,
         evidence_mode="full",
         summary={},
+        lorarun="0.1.0",
+        observed=observed.digest,
     )
-    return made, rows
+    return made, rows, observed
 
 
 def fill(root: Path, count: int) -> None:
@@ -75,11 +93,12 @@ def fill(root: Path, count: int) -> None:
     for folder in (root / ssot.RECORDS, root / ssot.EVIDENCE):
         folder.mkdir(parents=True)
     for number in range(count):
-        made, rows = record(number)
+        made, *beside = record(number)
         data = codec.to_json(dataclasses.replace(made, parents=parents))
         parents = (codec.id_of(data),)
         ssot.record_path(root, parents[0]).write_bytes(data)
-        ssot.evidence_path(root, rows.digest).write_bytes(evidence.compress(rows.text))
+        for rows in beside:
+            ssot.evidence_path(root, rows.digest).write_bytes(evidence.compress(rows.text))
 
 
 def verify(root: Path, count: int) -> float:

@@ -19,11 +19,13 @@ from runner.plan.model import Step
 from runner.record.model import Record, StepRecord
 from runner.spec.model import Spec
 from runner.steps.tune import CURVE_ROWS, HISTORY, untimed
-from runner.verify.again import MEASURING, components_of
+from runner.verify.again import components_of
 from runner.verify.model import Finding, failed, ok
 
 SHOWN = 3
 FINISHED = ("run", "cached")
+# Kinds of steps that the spec alone describes, but for what is SETTLED.
+FROM_SPEC = frozenset({"prepare", "lengths", "overlap", "tune", "generate", "score", "baselines", "select"})
 # Parts of a step's params that the lock and the machine settle where the spec leaves them open.
 SETTLED = {
     "tune": {
@@ -170,7 +172,7 @@ def _pairs(run: _Run, planned: Sequence[Step], spec: Spec) -> dict[str, list[str
         by_stem.setdefault(_stem(name), []).append(name)
     for step in planned:
         alike = [name for name in by_stem.get(_stem(step.id), ()) if name not in found]
-        if step.kind in MEASURING:  # what it tries follows from what the machine settled, and nothing reads it
+        if step.kind not in FROM_SPEC:  # what it tries follows from what the machine settled, and nothing reads it
             found |= {name: [] for name in alike}
             continue
         apart = {name: [*_wiring(run, step, name, twins), *_params(run, step, name, spec)] for name in alike}

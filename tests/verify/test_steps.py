@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from runner.canonical import digest_value
+from runner.canonical import digest_value, plain
 from runner.errors import ExitCode
-from runner.plan.keys import Components
+from runner.plan.build import build_steps
+from runner.plan.keys import IMPLEMENTATION, Components
 from runner.record.model import StepRecord
 from runner.record.shape import build
 from runner.spec.rebuild import spec_of
@@ -197,3 +198,18 @@ def test_what_prepare_wrote_rewritten_with_every_key_after_it(tmp_path):
     report = check(project.root, str(project.spec))
     assert report.exit_code == ExitCode.INTEGRITY
     assert "`rules.json` is not what `prepare/notes` wrote" in "\n".join(f.message for f in report.findings)
+
+
+@pytest.mark.parametrize("kind", ["rehearse", "forecast"])
+def test_steps_that_try_what_the_machine_settled_are_not_held_to_the_spec(project, kind):
+    """They follow from micro-batches and fast paths, which the spec leaves open; no step reads them."""
+    record, _ = project.stored(project.names[0])
+    planned = next((s for s in build_steps(spec_of(record.spec, record.spec_path)) if s.kind == kind), None)
+    assert planned is not None
+    step = next(s for s in record.steps if s.kind == "tune")
+    params = {**plain(planned.params), **{name: [] for name, v in planned.params.items() if isinstance(v, list)}}
+    parts = {"kind": kind, "params": params, "implementation": IMPLEMENTATION[kind]}
+    made = keyed(replace(step, id=planned.id, kind=kind, outputs={}, measures={}), **parts)
+    changed = replace(record, steps=(*record.steps, made))
+    found = list(compare_steps(changed, spec_of(record.spec, record.spec_path)))
+    assert [f.status for f in found if f.status == "failed"] == []
