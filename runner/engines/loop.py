@@ -139,7 +139,10 @@ class Loop:
         try:
             for rows in micro_batches(self.valid, self.request.micro_batch):
                 batch: Batch = self.step.path.batch(rows)
-                total += float(self.step.loss(batch).item())
+                part = float(self.step.loss(batch).item())
+                if not math.isfinite(part):
+                    raise StepError(_not_finite("validation loss", progress.update - 1, rows))
+                total += part
             loss = total / sum(row.labels for row in self.valid)
             judged = self.judge(loss)
         finally:

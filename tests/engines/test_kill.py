@@ -1,5 +1,6 @@
 """Killed at any moment, resumed, and equal to the run that was never killed, bit for bit."""
 
+import itertools
 import json
 import os
 import pickle
@@ -11,12 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from runner.engines import state
+from runner.engines.loop import Loop
 from runner.errors import IntegrityError, InterruptedRunError
 from runner.machine import blas
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
-import pickle, sys
+import os, pickle, signal, sys
 from pathlib import Path
 from runner.engines.table import open_engine
 from runner.engines.protocol import TuneRequest
@@ -24,6 +27,21 @@ from runner.spec.model import LoraSpec, TrainSpec
 
 def say(*words):
     print(*words, flush=True)
+
+lines = 0
+where, _, at = os.environ.get("KILL_IN", "").partition(":")
+
+def tracer(frame, event, arg):
+    global lines
+    if frame.f_code.co_name != where:
+        return None
+    lines += event == "line"
+    if lines == int(at):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return tracer
+
+if where:
+    sys.settrace(tracer)
 
 jobs, out = pickle.loads(Path(sys.argv[1]).read_bytes()), Path(sys.argv[2])
 for name, (folder, train, valid, root) in jobs.items():
@@ -114,6 +132,73 @@ def test_another_hash_seed_and_folder_give_the_same_tensors(jobs, whole, tmp_pat
 def test_many_kills_at_random_moments_lose_nothing(jobs, whole, tmp_path, seed):
     digests, _ = killed(jobs, tmp_path / "out", random.Random(seed), 5)
     assert digests == whole
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["save:12", "_validate:8"])
+def test_a_kill_in_a_checkpoints_write_or_in_validation_loses_nothing(jobs, whole, tmp_path, moment):
+    text = tmp_path / "text.pickle"
+    text.write_bytes(pickle.dumps({"llama": pickle.loads(jobs.read_bytes())["llama"]}))
+    for _ in ("text", "images"):
+        process = start(jobs, tmp_path / "out", KILL_IN=moment)
+        process.communicate(timeout=300)
+        assert process.returncode == -signal.SIGKILL
+        if not (tmp_path / "out" / "llama").exists():
+            start(text, tmp_path / "out").communicate(timeout=300)
+    digests, printed = finish(jobs, tmp_path / "out")
+    assert digests == whole
+    assert "end qwen3_vl" in printed
+
+
+class Cut(BaseException):
+    """Where a kill would come."""
+
+
+def cut_at(function, line):
+    """A tracer that ends the program at the so manieth line that `function` runs."""
+    seen = itertools.count(1)
+
+    def inside(frame, event, arg):
+        if event == "line" and next(seen) == line:
+            sys.settrace(None)
+            raise Cut
+        return inside
+
+    return lambda frame, event, arg: inside if frame.f_code is function.__code__ else None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file that was being written
+@pytest.mark.parametrize(
+    ("name", "function", "lines"),
+    [
+        ("llama", state.save, range(1, 40, 2)),
+        ("llama", Loop._validate, range(1, 40, 5)),
+        ("qwen", state.save, range(4, 40, 8)),
+        ("qwen", Loop._validate, (7, 26)),
+    ],
+)
+def test_a_run_cut_at_any_line_of_a_checkpoints_write_or_of_validation_goes_on_the_same(
+    request, name, function, lines, text_samples, image_samples, data_folder, tune, tmp_path
+):
+    engine = request.getfixturevalue(name)
+    samples = text_samples(5, high=6) if name == "llama" else image_samples(data_folder, 5, sizes=((32, 32),))
+    settings = {"root": data_folder, "lora": {"dropout": 0.2, "rank": 2}, "micro_batch": 2}
+    settings["train"] = {"save_every": 1, "eval_every": 1, "best": "loss", "batch_size": 2, "epochs": 1.5}
+    whole = tune(engine, samples[:4], samples[4:], out="whole", **settings)
+    cuts = 0
+    for line in lines:
+        try:
+            sys.settrace(cut_at(function, line))
+            tune(engine, samples[:4], samples[4:], out="cut", **settings)
+        except Cut:
+            cuts += 1
+        finally:
+            sys.settrace(None)
+        rest = tune(engine, samples[:4], samples[4:], out="cut", **settings)
+        assert rest.adapter_digest == whole.adapter_digest, line
+        assert rest.valid_losses == whole.valid_losses, line
+    assert cuts >= len(lines) - 2  # how many lines run depends on the Python a little
+    assert not list(tmp_path.glob("cut.checkpoint*"))
 
 
 def test_a_checkpoint_whose_bytes_changed_is_refused(llama, text_samples, tune, tmp_path):

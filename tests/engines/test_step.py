@@ -55,9 +55,16 @@ def test_the_traced_function_is_the_step_that_the_loop_makes(llama, text_samples
 
 
 def test_a_loss_that_is_not_a_number_stops_with_the_rows(llama, text_samples, tune):
-    with pytest.raises(StepError, match="is not a finite number") as caught:
+    with pytest.raises(StepError, match="the loss of update 2 is not a finite number") as caught:
         tune(llama, text_samples(8), train={"learning_rate": 1e30, "epochs": 9})
     assert "`t" in caught.value.message
+
+
+def test_a_validation_loss_that_is_not_a_number_stops_with_the_rows(llama, text_samples, tune):
+    samples = text_samples(6)
+    with pytest.raises(StepError, match="the validation loss of update 1 is not a finite number; its rows: `t5`"):
+        tune(llama, samples[:4], samples[5:], train={"learning_rate": 1e30, "epochs": 1})
+    assert llama.model.training is False
 
 
 def test_a_gradient_that_is_not_finite_stops_before_the_update(llama, text_samples, tune, monkeypatch):
