@@ -14,7 +14,7 @@ from mlx import nn
 from runner.engines import mlx_vlm_api as api
 from runner.engines.chat import Message
 from runner.engines.rows import Prompt
-from runner.engines.showing import Pixels, scaled
+from runner.engines.showing import Pixels, all_unpatched, scaled
 from runner.samples.sample import ImageRef
 
 
@@ -52,9 +52,12 @@ class PlainReader:
         return found if isinstance(found, int) else None
 
     def preprocessed(self, prompt: Prompt) -> list[Pixels]:
-        """See `ImageReader`: of families that make one picture of channels first."""
-        pixels = self._processed(prompt.extra).get("pixel_values")
+        """See `ImageReader`: of families that make one picture of channels first, or patches with their grids."""
+        made = self._processed(prompt.extra)
+        pixels, grids = made.get("pixel_values"), made.get("image_grid_thw")
         settings = getattr(self._processor, "image_processor", None)
+        if pixels is not None and pixels.ndim == 2 and grids is not None and hasattr(settings, "merge_size"):
+            return all_unpatched(np.array(pixels, dtype=np.float32), np.array(grids).tolist(), settings)
         if pixels is None or pixels.ndim != 4 or pixels.shape[1] != 3 or not hasattr(settings, "image_mean"):
             return []
         return [scaled(image, settings) for image in np.array(pixels, dtype=np.float32)]

@@ -87,6 +87,13 @@ def unpatched(patches: NDArray[Any], grid: tuple[int, int, int], processor: Any)
     return scaled(first, processor)
 
 
+def all_unpatched(patches: NDArray[Any], grids: Sequence[Sequence[int]], processor: Any) -> list[Pixels]:
+    """The pictures of one prompt, whose patches lie one after the other."""
+    counts = np.cumsum([t * h * w for t, h, w in grids])[:-1]
+    parts = np.split(patches, counts)
+    return [unpatched(part, (t, h, w), processor) for part, (t, h, w) in zip(parts, grids, strict=True)]
+
+
 def scaled(image: NDArray[Any], processor: Any) -> Pixels:
     """[channels, height, width] as a processor scaled it, back as 8-bit RGB."""
     mean, std = (np.asarray(getattr(processor, n), dtype=np.float32) for n in ("image_mean", "image_std"))

@@ -1,5 +1,10 @@
 """Rows for people: every token once, supervised ones as such, pictures as the model's processor leaves them."""
 
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -39,6 +44,24 @@ def test_a_picture_comes_back_from_its_patches_as_the_processor_resized_it(
     [shown] = [p for p in row.pieces if p.picture == 0]
     assert (shown.text, shown.supervised) == ("", False)
     assert sum(p.tokens for p in row.pieces) == row.prompt_tokens + row.answer_tokens
+
+
+def test_pictures_of_a_model_that_takes_the_plain_path_are_drawn_as_well(
+    qwen_folder, data_folder, image_samples, tmp_path
+):
+    plain = Path(shutil.copytree(qwen_folder, tmp_path / "plain"))
+    config = json.loads((plain / "config.json").read_text())
+    layers = config["text_config"]["num_hidden_layers"]
+    config["vision_config"]["deepstack_visual_indexes"] = [0] * layers  # up to the last layer: not walked
+    (plain / "config.json").write_text(json.dumps(config))
+    one, two = image_samples(data_folder, 2, sizes=((64, 32), (32, 48)))
+    sample = replace(one, images=(*one.images, *two.images))
+    for folder, name in ((qwen_folder, "walked"), (plain, "not")):
+        (tmp_path / name).mkdir(exist_ok=True)
+        [row] = open_reader(folder).show([sample], data_folder, tmp_path / name, mask_prompt=True)
+        assert [(p.file, p.seen_width > 0) for p in row.pictures] == [("0-0.png", True), ("0-1.png", True)]
+    for file in ("0-0.png", "0-1.png"):
+        assert (tmp_path / "walked" / file).read_bytes() == (tmp_path / "not" / file).read_bytes()
 
 
 def test_a_character_is_never_half_supervised(llama_folder):
