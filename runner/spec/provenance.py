@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
-from runner.spec.model import Key, Spec
+from runner.spec.model import Key, Position, Spec
 
+_VARIABLE = re.compile(r"\$\{vars\.([^{}\s]{1,100})\}")
 _PLAIN_START = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_가나다라마바사아자차카타파하")
 
 
 def resolved_text(spec: Spec) -> str:
-    """The whole document, one value a line, each with a comment: `specs/x.yaml:12`, `--set`, or `default`."""
+    """The whole document, one value a line, each with a comment: `specs/x.yaml:12`, `--set`, or `default`,
+    and the variable that stands there."""
     return "\n".join(_section(spec, (), spec.document, 0)) + "\n"
 
 
@@ -45,7 +48,21 @@ def _origin(spec: Spec, place: Key) -> str:
     found = spec.positions.get(place)
     if found is None:
         return "default"
+    variable = _variable(spec, found)
+    return f"{_place(found)}, {variable}" if variable else _place(found)
+
+
+def _place(found: Position) -> str:
     return "--set" if found.path == "--set" else f"{found.path}:{found.line}"
+
+
+def _variable(spec: Spec, found: Position) -> str:
+    """`vars.x of specs/x.yaml:3` where a variable stands at this place."""
+    lines = spec.texts.get(found.path, ())
+    line = lines[found.line - 1] if found.line <= len(lines) else ""
+    named = _VARIABLE.search(line[found.column - 1 : found.column - 1 + found.width])
+    origin = spec.positions.get(("vars", named[1])) if named else None
+    return f"vars.{named[1]} of {_place(origin)}" if named and origin else ""
 
 
 def _value(value: Any) -> str:

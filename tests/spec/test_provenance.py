@@ -31,3 +31,10 @@ def test_plan_shows_it(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     assert main(["plan", "--show-resolved", "specs/ticket019.yaml"]) == 0
     assert '  memory: "20GB"  # specs/ticket019.yaml:18' in capsys.readouterr().out
+
+
+def test_a_variable_is_shown_with_where_it_is_set():
+    text = SMALL.replace("name: small", "name: small, title: '${vars.제목}'") + "vars: {제목: 요약}\n"
+    shown = resolved_text(read(text))
+    assert f'title: "요약"  # spec.yaml:3, vars.제목 of spec.yaml:{text.count(chr(10))}' in shown
+    assert "# spec.yaml:3, vars.제목 of --set" in resolved_text(read(text, "vars.제목=다른"))
