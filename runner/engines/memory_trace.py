@@ -176,7 +176,10 @@ def generation(engine: MlxEngine, asked: Answer, batch: int, seen: dict[Any, Usa
     base = parameter_bytes(engine) + _features_bytes(engine, [row], asked.get("images"))
     reading, writing = answering.reading(), answering.writing()
     phases = {"prompt": _phase(base, reading)}
-    phases["answer"] = _phase(base + writing.inputs_bytes - parameter_bytes(engine), writing)
+    cache = writing.inputs_bytes - parameter_bytes(engine)
+    phases["answer"] = _phase(base + cache, writing)
+    if batch > 1:  # where one answer ends, the others' keys and values are copied, and the stream lags behind
+        phases["fewer answers"] = _phase(base + cache + cache * (batch - 1) // batch, writing)
     return phases | _images(engine, [row], base, seen)
 
 

@@ -29,7 +29,7 @@ def step_of(planned: Planned, name: str) -> object:
     return next(s for s in planned.steps if s.id == name)
 
 
-@pytest.mark.parametrize("name", ["tune/llama-lora", ANSWERS])
+@pytest.mark.parametrize("name", ["tune/llama-lora", ANSWERS, "generate/reports.test/llama"])
 def test_the_forecast_of_counted_rows_and_prompts_holds_the_measured_peak(finished: Path, name: str) -> None:
     planned, real_rows = told(finished)
     memory = planned.survey.artifacts.last_of()[name].memory
@@ -58,7 +58,7 @@ def test_the_record_holds_what_was_forecast_beside_what_was_measured(finished: P
         assert steps[name]["memory"]["mlx_peak_bytes"] > 0
     figures = steps["forecast/llama"]["measures"]
     assert set(figures["tunes"]["llama-lora"]["phases"]) == {"micro-batch", "update"}
-    assert set(figures["answers"]["0"]["phases"]) == {"prompt", "answer"}
+    assert set(figures["answers"]["0"]["phases"]) == {"prompt", "answer", "fewer answers"}
 
 
 def test_a_plan_shows_the_forecast_of_what_was_counted(finished: Path) -> None:
