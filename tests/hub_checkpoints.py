@@ -95,7 +95,8 @@ def make_qwen(out: Path) -> Path:
     size, token = tokens.get_vocab_size(), tokens.token_to_id
     rope = {"type": "default", "rope_type": "default", "mrope_section": [8, 4, 4], "mrope_interleaved": True}
     text = {"model_type": "qwen3_vl_text", **HEAD, "rms_norm_eps": 1e-6, "rope_theta": 5e6, "vocab_size": size}
-    text["rope_scaling"] = rope
+    # One layer more than DeepStack reaches: as in the ticket's model, so that the same paths are taken.
+    text |= {"rope_scaling": rope, "num_hidden_layers": 3}
     vision = {"model_type": "qwen3_vl", "depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 2}
     vision |= {"out_hidden_size": 128, "patch_size": 8, "spatial_merge_size": 2, "temporal_patch_size": 2}
     vision |= {"in_channels": 3, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
