@@ -46,7 +46,7 @@ def test_memory_shows_forecast_steps_and_the_peak_first() -> None:
         return replace(sample_record().steps[0], id=name, memory=seen)
 
     steps = [step("prepare/a", 5, None, None), step("tune/a", 60, 50), step("generate/a", 70, None)]
-    found = memory([*steps, step("generate/b", 70, None)], {})
+    found = memory([*steps, step("generate/b", 70, None)], {}, {})
     assert [s.step for s in found.foremost] == ["tune/a", "generate/a"]
     assert [s.step for s in found.others] == ["generate/b", "prepare/a"]
-    assert [s.step for s in memory(steps[2:], {}).foremost] == ["generate/a"]
+    assert [s.step for s in memory(steps[2:], {}, {}).foremost] == ["generate/a"]
