@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from runner.acceptance.pairs import Array, Resampled
+from runner.acceptance.pairs import Array, Pair, Resampled
 from runner.metrics.model import MetricInfo
 
 TOLERANCE = 1e-12  # for aggregates that are not plain means; those are compared exactly
@@ -78,6 +78,23 @@ def contrast(reading: Reading, drawn: Resampled, least: float) -> Array:
         return np.asarray(gain - least * np.abs(drawn.before))
     assert reading.best is not None
     return np.asarray(gain - least * reading.sign * (reading.best - drawn.before))
+
+
+def cluster_contrasts(reading: Reading, pair: Pair, least: float) -> Array:
+    """The change beyond `least`, one number a cluster; for corpus metrics by leaving each cluster out (jackknife)."""
+    if pair.is_mean:
+        weight = pair.before[:, 1] * pair.scale[1]
+        b, a = pair.before[:, 0] * pair.scale[0], pair.after[:, 0] * pair.scale[0]
+        unit = {"points": weight, "relative": abs(b)}.get(reading.kind)
+        if unit is None:
+            unit = reading.sign * ((reading.best or 0.0) * weight - b)
+        return np.asarray(reading.sign * (a - b) - least * unit)
+    whole = Resampled(*pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None]))
+    if pair.clusters == 1:
+        return contrast(reading, whole, least)
+    rest = Resampled(*pair.values(pair.before.sum(axis=0) - pair.before, pair.after.sum(axis=0) - pair.after))
+    everything, without = contrast(reading, whole, least), contrast(reading, rest, least)
+    return np.asarray(pair.clusters * everything - (pair.clusters - 1) * without)
 
 
 def effects(reading: Reading, drawn: Resampled) -> Array | None:

@@ -14,13 +14,14 @@ import numpy as np
 from runner.acceptance import effects
 from runner.acceptance.model import Check, Measure
 from runner.acceptance.outcome import end
-from runner.acceptance.pairs import Pair, exact_mean, pair_of, problem_of, resample, stream
+from runner.acceptance.pairs import Array, Pair, exact_mean, pair_of, problem_of, resample, stream
 from runner.acceptance.power import samples_needed, smallest_visible_change
 from runner.acceptance.significance import holm, mcnemar, sign_flip, swap
 from runner.acceptance.wording import change, count, figure
 from runner.spec.model import GuardSpec
 
 PREFIX = "guard."
+FINEST = 10.0**9  # steps to which a corpus metric's changes are rounded, so that they add up without error
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,10 @@ def _watch(guards: GuardSpec, measure: Measure, seed: int) -> Watched:
 def _p_of_drop(guards: GuardSpec, measure: Measure, pair: Pair, sign: int, seed: int) -> tuple[float, str]:
     bits = stream(seed, "guard", measure.id)
     if not pair.is_mean:
-        return swap(pair, sign, guards.max_regression, resamples=guards.resamples, bits=bits), "swap"
+        if guards.max_regression == 0:
+            return swap(pair, sign, resamples=guards.resamples, bits=bits), "swap"
+        lost = _contrasts(guards, measure, pair)
+        return sign_flip(lost, resamples=guards.resamples, bits=bits), "sign-flip"
     binary = set(measure.before.values) | set(measure.after.values) <= {0.0, 1.0}
     if binary and guards.max_regression == 0 and pair.clusters == pair.samples:
         moved = sign * (pair.after[:, 0] - pair.before[:, 0])
@@ -122,9 +126,20 @@ def _p_of_drop(guards: GuardSpec, measure: Measure, pair: Pair, sign: int, seed:
     return sign_flip(np.rint(lost), resamples=guards.resamples, bits=bits), "sign-flip"
 
 
+def _contrasts(guards: GuardSpec, measure: Measure, pair: Pair) -> Array:
+    """What each cluster adds to the change beyond the loss that is allowed, as integers.
+
+    Changing places would not do for this: under an allowed loss before and after are not alike.
+    """
+    reading = effects.reading_of(measure.info, "relative")
+    parts = effects.cluster_contrasts(reading, pair, -guards.max_regression)
+    grid = max(float(np.abs(pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])).max()), 1e-9)
+    return np.asarray(np.rint(parts / grid * FINEST))
+
+
 def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, seed: int, attempts: int) -> Check:
     w, alpha = watched, 1 - guards.confidence
-    visible = smallest_visible_change(w.pair, alpha / family)
+    visible = smallest_visible_change(w.pair, alpha / family, allowed=guards.max_regression)
     check = replace(
         _blank(guards, w.measure.id, w.measure.info.direction),
         got=f"{figure(w.before)} → {figure(w.after)}" + (f" ({change('relative', w.relative)})" if w.relative else ""),

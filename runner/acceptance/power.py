@@ -25,10 +25,11 @@ def samples_needed(pair: Pair, contrasts: Array, alpha: float) -> int | None:
     return max(2, math.ceil(clusters * pair.samples / pair.clusters))
 
 
-def smallest_visible_change(pair: Pair, alpha: float) -> float | None:
+def smallest_visible_change(pair: Pair, alpha: float, *, allowed: float = 0.0) -> float | None:
     """The least drop of the mean, in the metric's units, that would be proven with 80 % power at this n.
 
-    Where scores are 0/1 or all alike it can't be less than so many lost samples as exact McNemar asks for.
+    `allowed` is the share of the baseline that may be lost: only what goes beyond it can be proven. Where scores are
+    0/1 or all alike it can't be less than so many lost samples as exact McNemar asks for.
     None for corpus metrics and for a single cluster.
     """
     if not pair.is_mean or pair.clusters < 2:
@@ -38,7 +39,8 @@ def smallest_visible_change(pair: Pair, alpha: float) -> float | None:
     normal = _z(alpha) * deviation * math.sqrt(pair.clusters) / pair.samples
     steps = np.unique(np.abs(per_cluster[per_cluster != 0]))
     floor = (float(steps[0]) if len(steps) else 1.0) * math.ceil(math.log2(1 / alpha)) / pair.samples
-    return max(normal, floor)
+    baseline = abs(float(pair.before[:, 0].sum() * pair.scale[0])) / pair.samples
+    return allowed * baseline + max(normal, floor)
 
 
 def _deviation(values: Array) -> float | None:

@@ -38,15 +38,15 @@ def sign_flip(differences: Array, *, resamples: int, bits: np.random.PCG64) -> f
     return (low + 1) / (resamples + 1)
 
 
-def swap(pair: Pair, sign: float, allowed: float, *, resamples: int, bits: np.random.PCG64) -> float:
+def swap(pair: Pair, sign: float, *, resamples: int, bits: np.random.PCG64) -> float:
     """One-sided p of a drop of a corpus metric: before and after of whole clusters change places at random.
 
-    `allowed` is the share of the baseline that may be lost; `sign` is 1 where higher is better, else −1.
+    `sign` is 1 where higher is better, else −1.
     """
 
     def effect(before: Array, after: Array) -> Array:
         b, a = pair.values(before, after)
-        return sign * (a - b) + allowed * np.abs(b)
+        return sign * (a - b)
 
     before, after = pair.before.sum(axis=0), pair.after.sum(axis=0)
     change = pair.after - pair.before

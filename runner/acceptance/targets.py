@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from runner.acceptance import effects
 from runner.acceptance.effects import Reading
 from runner.acceptance.model import Check, Measure
 from runner.acceptance.outcome import end
 from runner.acceptance.pairs import (
-    Array,
     Pair,
     Resampled,
     exact_mean,
@@ -182,7 +179,7 @@ def _prove(check: Check, evidence: Evidence, got: str) -> Check:
         return end(check, "inconclusive", "few_resamples", reason, alpha=evidence.alpha)
     if bound > 0 or (least > 0 and bound >= -effects.TOLERANCE):
         return end(check, "pass", "proven", f"{got}; {wanted} is proven at {certainty}", least=least)
-    needed = samples_needed(pair, _cluster_contrasts(evidence, least), evidence.alpha)
+    needed = samples_needed(pair, effects.cluster_contrasts(reading, pair, least), evidence.alpha)
     reason = f"{got} observed, but {wanted} is not proven at {certainty}"
     if needed is None:
         reason += "; more samples alone would not be expected to prove it"
@@ -191,19 +188,3 @@ def _prove(check: Check, evidence: Evidence, got: str) -> Check:
         reason += f"; about {needed} samples would decide it"
     check = replace(check, details=check.details | {"samples_needed": needed})
     return end(check, "inconclusive", "not_proven", reason, least=least)
-
-
-def _cluster_contrasts(evidence: Evidence, least: float) -> Array:
-    """The change beyond `least`, one number a cluster; for corpus metrics by leaving each cluster out (jackknife)."""
-    pair, reading = evidence.pair, evidence.reading
-    if pair.is_mean:
-        weight = pair.before[:, 1] * pair.scale[1]
-        b, a = pair.before[:, 0] * pair.scale[0], pair.after[:, 0] * pair.scale[0]
-        unit = {"points": weight, "relative": abs(b)}.get(reading.kind)
-        if unit is None:
-            unit = reading.sign * ((reading.best or 0.0) * weight - b)
-        return np.asarray(reading.sign * (a - b) - least * unit)
-    whole = Resampled(*pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None]))
-    rest = Resampled(*pair.values(pair.before.sum(axis=0) - pair.before, pair.after.sum(axis=0) - pair.after))
-    everything, without = effects.contrast(reading, whole, least), effects.contrast(reading, rest, least)
-    return np.asarray(pair.clusters * everything - (pair.clusters - 1) * without)

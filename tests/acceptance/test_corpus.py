@@ -1,9 +1,14 @@
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from runner.acceptance.effects import cluster_contrasts, reading_of
 from runner.acceptance.guards import judge_guards
 from runner.acceptance.model import Measure
 from runner.acceptance.pairs import pair_of, resample, stream
+from runner.acceptance.significance import swap
 from runner.acceptance.targets import judge_target
 from runner.metrics.measure import measure as score
 from runner.metrics.table import METRICS
@@ -64,3 +69,48 @@ def test_a_small_gain_of_a_corpus_metric_says_how_many_samples_would_decide():
     )
     assert check.details["code"] == "not_proven"
     assert check.details["samples_needed"] > 40
+
+
+@pytest.mark.parametrize("metric", ["cer", "chrf"])
+def test_a_corpus_metric_may_lose_what_is_allowed_and_no_more(metric):
+    worse = answered(metric, lambda i, arm: 4 + (arm and i % 4 == 0))
+    loss = abs(worse.after.value - worse.before.value) / worse.before.value
+
+    def judged(allowed):
+        guards = GuardSpec(max_regression=allowed, max_observed_drop=1.0, resamples=999)
+        (check,) = judge_guards(guards, {worse.id: worse}, seed=1, attempts={})
+        return check.status
+
+    assert judged(loss * 1.5) == judged(loss) == "pass"
+    assert judged(loss / 4) == "fail"
+
+
+def test_exactly_the_allowed_loss_on_every_sample_is_no_proven_drop():
+    before = answered("cer", lambda i, arm: 4)
+    rows = tuple((edits * 1.25, length) for edits, length in before.before.statistics)
+    after = replace(before.before, value=before.before.value * 1.25, statistics=rows)
+    measure = Measure(before.id, before.info, before.before, after)
+    guards = GuardSpec(max_regression=0.25, max_observed_drop=1.0, resamples=999)
+    (check,) = judge_guards(guards, {measure.id: measure}, seed=1, attempts={})
+    assert (check.status, check.p_value) == ("pass", 1.0)
+
+
+def test_changing_places_agrees_with_all_patterns_counted():
+    cer = answered("cer", lambda i, arm: (3, (3, 5, 2)[i % 3])[arm] if i < 10 else 3)
+    pair = pair_of(cer)
+    change = pair.after[:10] - pair.before[:10]
+    observed, low = pair.after[:, 0].sum() - pair.before[:, 0].sum(), 0
+    for pattern in itertools.product([0, 1], repeat=10):
+        low += -(observed - 2 * (np.array(pattern) @ change[:, 0])) <= -observed
+    drawn = swap(pair, -1, resamples=9999, bits=stream(1))
+    assert drawn == pytest.approx(low / 2**10, abs=0.015)
+
+
+def test_the_leave_one_out_parts_of_a_mean_are_its_changes():
+    rng = np.random.default_rng(4)
+    rows = tuple((float(edits), 50.0) for edits in rng.integers(0, 9, 40))
+    cer = answered("cer", lambda i, arm: 1)
+    before = replace(cer.before, statistics=rows, value=sum(r[0] for r in rows) / 2000)
+    pair = pair_of(Measure(cer.id, cer.info, before, before))
+    parts = cluster_contrasts(reading_of(cer.info, "relative"), pair, -0.1)
+    assert parts == pytest.approx([0.1 * edits / 50 for edits, _ in rows])

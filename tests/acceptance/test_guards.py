@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,29 @@ def test_the_smallest_visible_drop_shrinks_with_more_samples():
 
 def test_without_any_change_the_smallest_visible_drop_is_what_mcnemar_needs():
     assert judged(moved(100, 0, 0))[0].details["smallest_visible_drop_points"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("allowed", [0.0, 0.05])
+def test_a_true_drop_of_the_smallest_visible_size_is_proven_eight_times_in_ten(allowed):
+    guards = GuardSpec(max_regression=allowed, resamples=499)
+    seen = judged(moved(400, 20, 20, right=240), guards=guards)[0].details["smallest_visible_drop_points"]
+    rng, proven = np.random.default_rng(11), 0
+    for _ in range(100):
+        before = np.arange(400) < 240
+        lost = before & (rng.random(400) < (0.05 + seen / 2) / 0.6)
+        won = ~before & (rng.random(400) < (0.05 - seen / 2) / 0.4)
+        proven += judged(measure(before, (before & ~lost) | won), guards=guards)[0].status == "fail"
+    assert 0.65 <= proven / 100 <= 0.92
+
+
+def test_below_the_fewest_losses_that_can_be_proven_no_drop_is():
+    visible = judged(moved(100, 0, 0))[0].details["smallest_visible_drop_points"]
+    fewest = next(k for k in range(1, 100) if judged(moved(100, 0, k))[0].status == "fail")
+    assert fewest / 100 == pytest.approx(visible)
+
+
+def test_one_sample_proves_no_drop_and_no_number_is_an_error():
+    (alone,) = judged(measure([1.0], [0.0], name="a.fact_recall"))
+    assert (alone.status, alone.p_value) == ("warn", 0.5)
+    (broken,) = judged(measure([0.5, 0.5], [0.5, math.nan], name="a.fact_recall"))
+    assert (broken.status, broken.details["code"]) == ("error", "unusable")

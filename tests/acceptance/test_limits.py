@@ -8,6 +8,7 @@ from runner.spec.model import LimitSpec
 from tests.acceptance.cases import measure
 
 GB = 10**9
+METRIC = "a.fact_recall"
 
 
 def quantity(value, *, id="determinism", unit="", reason=""):
@@ -59,3 +60,18 @@ def test_a_limit_on_something_never_measured_is_an_error():
 def test_a_limit_on_the_peak_is_a_memory_line():
     check = judge_limit(LimitSpec("memory.peak", max=20 * GB), {}, quantity(21 * GB, id="memory.peak", unit="bytes"))
     assert (check.kind, check.status) == ("memory", "fail")
+
+
+def test_a_mean_of_exactly_the_limit_keeps_it_where_a_sum_of_floats_falls_beside_it():
+    assert math.fsum([0.7] * 3) / 3 < 0.7
+    scored = {METRIC: measure([0.5] * 3, [0.7] * 3, name=METRIC)}
+    for limit in (LimitSpec(METRIC, min=0.7), LimitSpec(METRIC, max=0.7), LimitSpec(METRIC, equals=0.7)):
+        assert judge_limit(limit, scored, {}).status == "pass"
+        shorter = LimitSpec("fact_recall", limit.min, limit.max, limit.equals)
+        by_short_name = quantity(scored[METRIC].after.value, id="fact_recall")
+        assert judge_limit(shorter, scored, by_short_name).status == "pass"
+    assert judge_limit(LimitSpec(METRIC, min=0.7001), scored, {}).status == "fail"
+
+
+def test_a_limit_on_a_measure_without_samples_is_not_kept():
+    assert judge_limit(LimitSpec(METRIC, min=0.0), {METRIC: measure([], [], name=METRIC)}, {}).status == "inconclusive"
