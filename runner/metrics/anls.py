@@ -2,6 +2,8 @@
 
 1 − NL where the normalized distance NL = edits / longer length is *below* the threshold, else 0; the best of the right
 answers counts. At exactly the threshold the published formula gives 0, where some implementations give 0.5.
+
+Source: equation 1 of that paper.
 """
 
 from __future__ import annotations

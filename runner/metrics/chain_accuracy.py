@@ -2,6 +2,8 @@
 
 All or nothing, so that a chain is right only where every stage was. `fact_recall` of the same answers is its graded
 companion.
+
+Source: joint goal accuracy of dialogue state tracking (Henderson et al. 2014), with facts for slots.
 """
 
 from __future__ import annotations

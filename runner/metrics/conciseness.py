@@ -1,6 +1,8 @@
 """Conciseness: 1 where an answer's length in characters (NFC) lies within its band, else 0.
 
 The band is `minimum` to `maximum` where given, else from `shortest` to `longest` times the reference's length.
+
+Source: our own definition; it is a band, since the length limits of summarization tasks have no lower end.
 """
 
 from __future__ import annotations

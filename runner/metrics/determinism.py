@@ -1,4 +1,7 @@
-"""Determinism: the share of greedy answers that a second greedy run repeats byte for byte."""
+"""Determinism: the share of greedy answers that a second greedy run repeats byte for byte.
+
+Source: our own definition, byte equality; no normal form is applied.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """Exact match: 1 where the answer equals a right answer after NFC and collapsing of white space.
 
-`compare: loose` also folds case and drops punctuation (Rajpurkar et al. 2016, without their English articles).
+`compare: loose` also folds case and drops punctuation (English articles stay).
+
+Source: SQuAD's evaluation (Rajpurkar et al. 2016) for `loose`; plain equality else.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 What can be stated wrongly is a forbidden form of one of the sample's facts and, with `against: samples`, any fact of
 another sample that is neither a fact of this one nor in its reference: an answer that lists every colour states seven
 wrong ones. An answer that states nothing scores 0, so that silence never wins.
+
+Source: FActScore (Min et al. 2023), with listed facts found by their words instead of claims judged by a model.
 """
 
 from __future__ import annotations

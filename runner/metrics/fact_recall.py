@@ -2,6 +2,8 @@
 
 A fact counts in any of its forms, within digit, Latin and Hangul boundaries, and not where a forbidden form of it is
 stated as well. The mean is over samples, so that long fact lists weigh no more than short ones.
+
+Source: the content units of the Pyramid method (Nenkova & Passonneau 2004), unweighted and found by their words.
 """
 
 from __future__ import annotations

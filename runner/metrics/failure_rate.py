@@ -1,4 +1,7 @@
-"""Failure rate: the share of answers that are empty, cut off, repeating or unparsable, with its Wilson interval."""
+"""Failure rate: the share of answers that are empty, cut off, repeating or unparsable, with its Wilson interval.
+
+Source: our own four kinds of failure; the interval is Wilson's (1927), as in statsmodels.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Not so is a forbidden form, a fact of another sample that this one's reference lacks, and a number found in neither
 prompt, reference nor facts. An answer that states nothing invents nothing.
+
+Source: CHAIR (Rohrbach et al. 2018), with facts and numbers for its objects.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Counted over facts, so that the identity holds exactly, with all shares of all facts:
 chain recall = analysis recall × retention + recovered, `recovered` being facts that only the last answer states.
+
+Source: our own definition, a conditional recall.
 """
 
 from __future__ import annotations

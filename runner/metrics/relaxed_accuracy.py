@@ -1,6 +1,8 @@
 """Relaxed accuracy (Masry et al. 2022, ChartQA): numbers may differ by a relative tolerance, other answers must match.
 
 A percentage is the number divided by 100. A reference of 0 allows no tolerance, as in the published evaluation.
+
+Source: that paper, and the code that its authors published.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Response length in characters (NFC) or tokens: no direction of its own; watch it beside every recall."""
+"""Response length in characters (NFC) or tokens: no direction of its own; watch it beside every recall.
+
+Source: plain counting; percentiles are of the nearest rank.
+"""
 
 from __future__ import annotations
 

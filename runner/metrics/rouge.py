@@ -1,6 +1,8 @@
 """ROUGE-1, ROUGE-2, ROUGE-L and ROUGE-Lsum (Lin 2004), equal to the package rouge-score on the same tokens.
 
 The unit must be declared for Korean: rouge-score's own tokenizer drops every Hangul character.
+
+Source: that paper, and the package rouge-score.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Unsupported numbers: of the numbers that an answer states, the share found in neither prompt, reference nor facts.
 
 Values are compared, so 1,234 supports 1234 and 3만 supports 30,000. An answer without numbers has none unsupported.
+
+Source: one minus the precision against the source of Nan et al. 2021, with numbers for named entities.
 """
 
 from __future__ import annotations

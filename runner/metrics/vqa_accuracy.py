@@ -3,6 +3,8 @@
 Each line of a reference is one person's answer. With fewer than four of them, one equal answer is enough. Answers are
 compared as the evaluation does: case, articles and punctuation aside, number words as digits; contractions are
 compared without their apostrophe.
+
+Source: that paper, and its official evaluation code.
 """
 
 from __future__ import annotations
