@@ -16,6 +16,7 @@ from runner.report.words import Words
 
 MAX_CHARACTERS = 65_000
 DAGGER = "†"  # on figures that `check` cannot prove
+_CLOSE = "\n\n</details>"
 # Tried in this order until the text fits: regressions an evaluation, guards, steps, characters of a text.
 _SIZES = ((5, 200, 60, 400), (3, 60, 40, 240), (1, 20, 20, 160), (0, 8, 0, 80))
 
@@ -37,8 +38,20 @@ def write(
         text = _text(seen, words, sizes, cut=number > 0)
         if len(text) <= MAX_CHARACTERS:
             return text
-    note = "\n\n" + words.say("cut") + "\n"
-    return text[: text.rfind("\n", 0, MAX_CHARACTERS - len(note))] + note
+    return _shortened(text, "\n\n" + words.say("cut") + "\n\n" + _end(seen, words))
+
+
+def _shortened(text: str, end: str) -> str:
+    """As much of `text` as fits with `end` below it, outside of whatever folded part was cut through."""
+    kept = text[: text.rfind("\n", 0, MAX_CHARACTERS - len(end) - len(_CLOSE))]
+    lines = kept.split("\n")  # no line of a record's own words begins so
+    opened = sum(line.startswith("<details>") for line in lines) > lines.count("</details>")
+    return kept + (_CLOSE if opened else "") + end
+
+
+def _end(seen: View, words: Words) -> str:
+    """What the last lines say: the meaning of the dagger, and which record this is."""
+    return templates.markdown().get_template("sections/report_end.md.j2").render(view=seen, **words.functions())
 
 
 def _text(seen: View, words: Words, sizes: tuple[int, int, int, int], *, cut: bool) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 
+import pytest
 from lxml import html as lxml_html
 
+from runner.report import markdown
+from runner.report.catalogue import catalogue
 from runner.report.render import render
 from runner.verify.unproven import unproven
 from tests.report.sample_campaign import sample_evidence, sample_record, swept_record
@@ -35,7 +37,7 @@ def test_every_kind_that_verify_lists_has_words_in_both_languages() -> None:
         page = lxml_html.fromstring(render(record, [], format="html", language=language))
         pairs = page.xpath("//h3[@id='unproven']/following-sibling::dl[1]/div")
         assert len(pairs) == len(unproven(record))
-        assert not [p for p in pairs if re.fullmatch(r"[a-z]+", p.text_content().strip().splitlines()[0])]
+        assert {f"unproven.of.{one.id}" for one in unproven(record)} <= catalogue(language).messages.keys()
 
 
 def test_the_comment_has_one_legend_and_marks_memory_and_times() -> None:
@@ -55,3 +57,14 @@ def test_json_lists_their_places_in_the_record() -> None:
 def test_a_record_that_ran_nothing_has_no_mark() -> None:
     text = render(replace(sample_record("PASS"), kind="correction"), [], format="html")
     assert "†" not in text
+
+
+@pytest.mark.parametrize("most", [1_500, 3_000])
+def test_a_comment_that_is_cut_keeps_the_legend_of_its_marks(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    whole = render(sample_record("PASS"), sample_evidence(3), format="md")
+    monkeypatch.setattr(markdown, "MAX_CHARACTERS", most)
+    text = render(sample_record("PASS"), sample_evidence(3), format="md")
+    assert len(text) <= most < len(whole)
+    assert text.splitlines()[-2:] == whole.splitlines()[-2:]
+    assert text.splitlines()[-2].startswith("<sub>† recorded by the run")
+    assert text.count("<details>") == text.count("</details>")
