@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -244,23 +245,23 @@ def _finish(language: str, root: Path, outcome: Outcome, output_format: str) -> 
     from runner.acceptance.result import result_line
     from runner.models.lock import lock_path
     from runner.report.write import keep_reports
-    from runner.store.ssot import Stored
+    from runner.store.ssot import Stored, files_of
 
     done = outcome.account
     if done is None:
         return _unjudged(outcome, output_format)
-    reports = keep_reports(root, Stored(done.record_id, done.record), language=language)
+    stored = Stored(done.record_id, done.record)
+    reports = keep_reports(root, stored, language=language)
     if output_format == "text":
-        record = f"ssot/records/{done.record_id}.json"
+        made = files_of(stored)
         hidden = "" if done.appended else "  (recorded before)"
         click.echo(f"ran {outcome.ran} steps, {outcome.cached} cached, {outcome.seconds:.1f} s", err=True)
-        click.echo(f"record  {record}{hidden}", err=True)
+        click.echo(f"record  {made[0]}{hidden}", err=True)
         for path in reports:
             click.echo(f"report  {path.relative_to(root)}", err=True)
-        evidence = done.record.evidence.removeprefix("sha256:")
         lock = lock_path(done.record.spec_path)
-        more = f" {lock}" if (root / lock).exists() else ""
-        click.echo(f"next    git add {record} ssot/evidence/{evidence}.jsonl.gz{more}", err=True)
+        more = (lock,) if (root / lock).exists() else ()
+        click.echo(f"next    git add {shlex.join((*made, *more))}", err=True)
         click.echo(result_line(done.verdict))
     codes = [done.verdict.exit_code]
     if outcome.failure is not None:

@@ -89,7 +89,8 @@ def verify(base: str | None) -> int:
 
     root = find_root()
     contents = scan(root)
-    problems = [f"{p.path}: {p.message}" for p in (*contents.problems, *evidence_problems(root, contents.stored))]
+    found = (*contents.problems, *evidence_problems(root, contents.stored))
+    problems = [f"{p.path}: {p.message}" for p in found]
     if base is not None:
         from runner.verify.git import base_of
         from runner.verify.history import compare_history
@@ -97,9 +98,9 @@ def verify(base: str | None) -> int:
         problems += [f.message for f in compare_history(root, base_of(root, base)) if f.status == "failed"]
     for problem in problems:
         click.echo(click.style(one_line(problem, 600), fg="red"), err=True)
-    count = len(contents.stored)
-    wrong = f"; {len(problems)} things are wrong" if problems else " and their evidence are as they were written"
-    click.echo(f"{count} record{'' if count == 1 else 's'}{wrong}")
+    for help in dict.fromkeys(p.help for p in found if p.help):
+        click.echo(f"  = help: {one_line(help, 600)}", err=True)
+    click.echo(_verified(len(contents.stored), len(problems)))
     return int(ExitCode.INTEGRITY if problems else ExitCode.SUCCESS)
 
 
@@ -190,12 +191,20 @@ def waive(spec: Path, ref: str, reason: str, author: str) -> int:
     return _append(waiver(before.metadata.name, policy_digest(after), allows, reason=reason, author=author))
 
 
+def _verified(records: int, wrong: int) -> str:
+    """The last line of `verify`."""
+    said = f"{records} record{'' if records == 1 else 's'}"
+    if wrong:
+        return f"{said}; {wrong} thing{' is' if wrong == 1 else 's are'} wrong"
+    its = "its" if records == 1 else "their"
+    return f"{said} and {its} evidence are as they were written"
+
+
 def _append(record: Record) -> int:
-    from runner.store.ssot import EVIDENCE, RECORDS, append
+    from runner.store.ssot import Stored, append, files_of
 
     name = append(find_root(), record, ())
-    evidence = record.evidence.removeprefix("sha256:")
-    click.echo(f"next    git add {RECORDS}/{name}.json {EVIDENCE}/{evidence}.jsonl.gz", err=True)
+    click.echo(f"next    git add {' '.join(files_of(Stored(name, record)))}", err=True)
     click.echo(name)
     return int(ExitCode.SUCCESS)
 

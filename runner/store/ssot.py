@@ -44,6 +44,7 @@ class Problem:
     path: str  # relative to the project's root
     message: str
     newer: bool = False
+    help: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,14 @@ def read_evidence(root: Path, record: Record) -> tuple[evidence.Row, ...]:
     """
     rows: list[evidence.Row] = []
     for digest, kinds in zip(_digests(record), (evidence.ANSWERS, evidence.OBSERVED), strict=False):
-        rows += evidence.decode(_read_evidence(evidence_path(root, digest), root=root), digest, kinds=kinds)
+        rows += evidence.decode(_read_evidence(root, digest), digest, kinds=kinds)
     return tuple(rows)
+
+
+def files_of(one: Stored) -> tuple[str, ...]:
+    """Every file that belongs to a record, relative to the project's root: what git must have for it to be proven."""
+    paths = (record_path(Path(), one.id), *(evidence_path(Path(), digest) for digest in _digests(one.record)))
+    return tuple(path.as_posix() for path in paths)
 
 
 def _digests(record: Record) -> tuple[str, ...]:
@@ -170,11 +177,13 @@ def _digests(record: Record) -> tuple[str, ...]:
     return (record.evidence, record.observed) if record.observed else (record.evidence,)
 
 
-def _read_evidence(path: Path, *, root: Path | None) -> bytes:
+def _read_evidence(root: Path, digest: str, *, folder_checked: bool = False) -> bytes:
+    path = evidence_path(root, digest)
     try:
-        return files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=root)
+        return files.read_bytes(path, max_bytes=evidence.MAX_FILE_BYTES, root=None if folder_checked else root)
     except InvalidError as error:
-        raise IntegrityError(str(error), help="the evidence belongs to the record: add it to git with it") from error
+        said = error.message.replace(str(path), evidence_path(Path(), digest).as_posix())
+        raise IntegrityError(said, help="the evidence belongs to the record: add it to git with it") from error
 
 
 def scan(root: Path) -> Contents:
@@ -207,7 +216,8 @@ def _scan(root: Path) -> Contents:
             found[path.stem] = Stored(path.stem, _read_record(path))
         except LorarunError as error:
             newer = isinstance(error, InvalidError) and "newer" in error.message
-            problems.append(Problem(shown, error.message, newer))
+            said = error.message.removeprefix(f"`{path}`").lstrip(": ")
+            problems.append(Problem(shown, said, newer, error.help))
     for one in found.values():
         shown = f"{RECORDS}/{one.id}.json"
         problems += [Problem(shown, f"parent `{p}` is missing") for p in one.record.parents if p not in found]
@@ -223,10 +233,11 @@ def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ..
             problems.append(Problem(f"{EVIDENCE}/{path.name}", "is not an evidence file; it does not belong here"))
     for digest, one in wanted.items():
         try:
-            evidence.verified(_read_evidence(evidence_path(root, digest), root=None), digest)
+            evidence.verified(_read_evidence(root, digest, folder_checked=True), digest)
         except LorarunError as error:
             shown = evidence_path(Path(), digest).as_posix()
-            problems.append(Problem(shown, f"{error.message} (record {one.id[:12]})"))
+            said = error.message.removeprefix(f"`{shown}`").lstrip(": ")
+            problems.append(Problem(shown, f"{said} (record {one.id[:12]})", help=error.help))
     return tuple(problems)
 
 
@@ -237,7 +248,7 @@ def _entries(root: Path, folder: str, problems: list[Problem]) -> list[Path]:
     try:
         files.check_folder(root / folder, root=root)
     except InvalidError as error:
-        problems.append(Problem(folder, error.message))
+        problems.append(Problem(folder, error.message.removeprefix(f"`{root / folder}`").lstrip(": ")))
         return []
     # A writer that was killed leaves a hidden temporary file; it was never part of the store.
     found = (p for p in (root / folder).iterdir() if p.name not in _KEPT and not files.is_temporary(p))

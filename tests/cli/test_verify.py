@@ -100,6 +100,26 @@ def test_verify_names_every_damaged_file(project, capsys):
     assert "ssot/evidence/x.gz" in err
 
 
+def test_verify_says_what_is_missing_where_and_what_to_do(project, capsys):
+    name = project.apply()
+    made = ssot.files_of(ssot.find(project.root, name))
+    assert len(made) == 3
+    (project.root / made[1]).unlink()
+    assert main(["ssot", "verify"]) == ExitCode.INTEGRITY
+    assert capsys.readouterr() == (
+        "1 record; 1 thing is wrong\n",
+        f"{made[1]}: no such file or directory (record {name[:12]})\n"
+        "  = help: the evidence belongs to the record: add it to git with it\n",
+    )
+    (project.root / made[2]).unlink()
+    main(["ssot", "verify"])
+    out, err = capsys.readouterr()
+    assert out == "1 record; 2 things are wrong\n"
+    assert err.count("= help") == 1
+    main(["check"])
+    assert str(project.root) not in capsys.readouterr().err
+
+
 def test_a_damaged_store_stops_every_reader_with_exit_8(project):
     name = project.apply()
     ssot.record_path(project.root, name).write_bytes(b"{}")

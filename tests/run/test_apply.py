@@ -1,6 +1,7 @@
 """A real tiny campaign: what runs again and why, damage, repair, changed inputs, a changed environment."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,21 @@ def test_check_agrees_with_apply(finished: Path) -> None:
     applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)
     checked = mini.lorarun(finished, "check", mini.SPEC_PATH)
     assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout)
+
+
+def test_what_apply_says_to_commit_is_all_that_a_clone_needs(finished: Path, tmp_path: Path) -> None:
+    def shell(command: str) -> None:
+        subprocess.run(command, shell=True, cwd=finished, check=True)
+
+    applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    shell("git init -q && git add specs/*.yaml data")
+    shell(next(line for line in applied.stderr.splitlines() if line.startswith("next ")).removeprefix("next").strip())
+    shell("git -c user.name=t -c user.email=t@example.org commit -qm recorded")
+    clone = tmp_path / "clone"
+    shell(f"git clone -q . {clone}")
+    checked = mini.lorarun(clone, "check", mini.SPEC_PATH)
+    assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout), checked.stderr
+    assert mini.lorarun(clone, "ssot", "verify").returncode == ExitCode.SUCCESS
 
 
 def test_a_changed_threshold_judges_again_and_runs_nothing(finished: Path) -> None:
