@@ -51,14 +51,14 @@ def test_the_paths_of_a_tuning_are_in_its_plan_its_parameters_and_its_lock(fresh
     assert locked.tunes["llama-lora"].paths_taken == dict(tune.paths)
 
 
-def test_a_pinned_path_stays_off_and_is_part_of_the_tunings_key_alone(fresh: Path) -> None:
+def test_a_pinned_path_stays_off_and_is_part_of_the_keys_of_tuning_and_forecast(fresh: Path) -> None:
     spec, before = spec_of(fresh), planned(fresh)
     keep_lock(spec, fresh, before.survey, before.steps)
     pin_paths(spec, fresh, Pins({"llama-lora": {"packed": SLOWER, "share_prefix": "on"}}))
     after = planned(fresh)
     assert paths(after, "tune/llama-lora")["packed"] == SLOWER
     changed = [s.id for s in before.steps if settings(before, s.id) != settings(after, s.id)]
-    assert changed == ["tune/llama-lora"]
+    assert changed == ["forecast/llama", "tune/llama-lora"]
     keep_lock(spec, fresh, after.survey, after.steps)
     pin_paths(spec, fresh, Pins({"llama-lora": {"packed": "on"}}))
     assert paths(planned(fresh), "tune/llama-lora")["packed"] == SLOWER
