@@ -6,12 +6,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runner.spec.model import AcceptanceSpec, GuardSpec, LimitSpec, Spec, TargetSpec
+from runner.metrics.table import METRICS
+from runner.spec.model import AcceptanceSpec, GuardSpec, LimitSpec, MetricSpec, Spec, TargetSpec
 
 # From the most lenient to the strictest.
 PROOFS = ("estimate", "above_baseline", "half", "target")
 ON_INCONCLUSIVE = ("warn", "fail")
 GUARDED = ("quality", "all")
+# Fields of a data set that decide which samples there are and what a right answer is. `source` is for people only.
+READ = (
+    "path",
+    "format",
+    "revision",
+    "prompt",
+    "system",
+    "id_column",
+    "image",
+    "reference",
+    "facts",
+    "cluster_by",
+)
+REPEATS = ("consistency_samples", "consistency_runs", "determinism_samples")  # answers asked for again
 
 
 @dataclass(frozen=True)
@@ -32,16 +47,61 @@ def weakenings(before: Spec, after: Spec) -> tuple[Weakening, ...]:
 
 
 def _measured(before: Spec, after: Spec) -> Iterator[Weakening]:
-    """What the targets are measured on and how; another reading of a metric is another gate."""
-    judged = {target.metric.partition(".")[0] for target in before.acceptance.targets}
-    for name in sorted(judged & before.evaluations.keys() & after.evaluations.keys()):
-        old, new = before.evaluations[name], after.evaluations[name]
-        for field in ("subject", "dataset", "split"):
+    """What the verdict is measured on and how: another reading of a metric, or other data, is another gate."""
+    for name, metrics in sorted(_judged(before).items()):
+        old, new = before.evaluations[name], after.evaluations.get(name)
+        if new is None:
+            yield Weakening(f"evaluations.{name}", "the evaluation was taken away")
+            continue
+        for field in ("subject", "dataset", "split", "format", "paraphrases"):
             yield from _same(f"evaluations.{name}.{field}", getattr(old, field), getattr(new, field))
-        options = {m.name: m.options for m in new.metrics}
-        for metric in old.metrics:
+        for field in REPEATS:
+            place = f"evaluations.{name}.generate.{field}"
+            yield from _floor(place, getattr(old.generate, field), getattr(new.generate, field))
+        options, ids = {m.name: m.options for m in new.metrics}, {m.id for m in new.metrics}
+        for metric in metrics:
+            place = f"evaluations.{name}.metrics[{metric.name}]"
             if metric.name in options:
-                yield from _same(f"evaluations.{name}.metrics[{metric.name}]", metric.options, options[metric.name])
+                yield from _same(place, metric.options, options[metric.name]) if metric.id not in ids else ()
+            else:
+                yield Weakening(place, "it is no longer measured, so nothing holds it")
+    yield from _data(before, after)
+
+
+def _judged(spec: Spec) -> dict[str, list[MetricSpec]]:
+    """evaluation → those of its metrics that a target, a limit or a guard of the policy holds."""
+    policy = spec.acceptance
+    found: dict[str, list[MetricSpec]] = {}
+    named = {target.metric for target in policy.targets} | {limit.metric for limit in policy.limits}
+    watched = policy.guards.metrics if policy.guards else ()
+    named |= set(() if isinstance(watched, str) else watched)
+    for evaluation in spec.evaluations.values():
+        for metric in evaluation.metrics:
+            # A name without its evaluation stands for all that measure it.
+            names = {metric.name, metric.id, f"{evaluation.id}.{metric.name}", f"{evaluation.id}.{metric.id}"}
+            if names & named or (isinstance(watched, str) and _is_guarded(metric.name, watched)):
+                found.setdefault(evaluation.id, []).append(metric)
+    return found
+
+
+def _is_guarded(metric: str, by: str) -> bool:
+    info = METRICS.get(metric)
+    if info is None or info.direction == "none":
+        return False
+    return info.kind == "quality" if by == "quality" else "greedy" not in info.needs
+
+
+def _data(before: Spec, after: Spec) -> Iterator[Weakening]:
+    """The data sets of what is judged: other data under the same name is another gate."""
+    splits = {(before.evaluations[name].dataset, before.evaluations[name].split) for name in _judged(before)}
+    for name in sorted({dataset for dataset, _ in splits} & after.datasets.keys()):
+        old, new = before.datasets[name], after.datasets[name]
+        for field in READ:
+            yield from _same(f"datasets.{name}.{field}", getattr(old, field), getattr(new, field))
+        for split in sorted(split for dataset, split in splits if dataset == name):
+            yield from _same(f"datasets.{name}.splits.{split}", old.splits.get(split), new.splits.get(split))
+        if new.allow_overlap and not old.allow_overlap:
+            yield Weakening(f"datasets.{name}.allow_overlap", f"rows shared by splits are allowed: {new.allow_overlap}")
 
 
 def _targets(before: AcceptanceSpec, after: AcceptanceSpec) -> Iterator[Weakening]:

@@ -7,10 +7,19 @@ import pytest
 
 from runner.cli.main import main
 from runner.errors import ExitCode, UsageError
+from runner.spec.load import load_spec
 from runner.store import ssot
 from runner.verify.check import check
 from runner.verify.git import base_of
+from runner.verify.weaker import weakenings
 from tests.verify.campaign import SPEC_PATH, Project
+
+CHAIN = """  chain:
+    subject: twice
+    dataset: notes
+    split: test
+    metrics: [chain_accuracy, information_retention]
+"""
 
 
 def git(root, *arguments: str) -> str:
@@ -95,15 +104,76 @@ def test_a_link_in_place_of_a_base_file_is_not_followed(project):
         ("[summary.rougeL, summary.chrf]", "[summary.chrf]", "`summary.rougeL` is no longer guarded"),
         ("max_regression: 0", "max_regression: 5%", "acceptance.guards.max_regression: 0 → 0.05"),
         ("    - {metric: determinism, equals: 1.0}", "    []", "the limit was taken away"),
+        ("path: data/notes", "path: data/other", "datasets.notes.path: data/notes → data/other"),
+        ("test: test.jsonl", "test: easy.jsonl", "datasets.notes.splits.test: test.jsonl → easy.jsonl"),
+        ("    reference: summary", "    reference: text", "datasets.notes.reference: summary → text"),
+        ("    facts: facts", "    facts: other", "datasets.notes.facts: facts → other"),
+        ("요약: {text}", "{summary} {text}", "datasets.notes.prompt: 요약: {text} → {summary} {text}"),
     ],
 )
 def test_a_lowered_threshold_is_exit_6(project, old, new, place):
     project.edit_spec(old, new)
-    project.apply("run-3")
-    code, messages = said(project)
+    code, messages = said(project, status=("weaker",))
     assert code == ExitCode.GATE_FAIL
     assert place in messages[0]
     assert "weaker than on main" in messages[0]
+
+
+def test_a_lowered_threshold_of_a_run_that_passed_is_exit_6(project):
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    project.apply("run-3")
+    assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+WATCHED = "{metrics: [summary.rougeL, summary.chrf], max_regression: 0}"
+
+
+@pytest.mark.parametrize(
+    ("guards", "old", "new", "place"),
+    [
+        (
+            "all",
+            "chrf, failure_rate, determinism",
+            "failure_rate, determinism",
+            "summary.metrics[chrf]: it is no longer",
+        ),
+        ("quality", "rougeL, chrf", "chrf", "summary.metrics[rougeL]: it is no longer"),
+        ("all", "failure_rate, ", "", "summary.metrics[failure_rate]: it is no longer"),
+        ("quality", "failure_rate, ", "", ""),
+        ("quality", CHAIN, "", "evaluations.chain: the evaluation was taken away"),
+    ],
+)
+def test_what_guards_of_all_watched_cannot_be_taken_away_unseen(project, guards, old, new, place):
+    project.edit_spec(WATCHED, f"{{metrics: {guards}, max_regression: 0}}")
+    before = load_spec(project.spec, project.root)
+    project.edit_spec(old, new)
+    found = [f"{w.place}: {w.message}" for w in weakenings(before, load_spec(project.spec, project.root))]
+    assert len(found) == bool(place)
+    assert place in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("title: 작은 캠페인", "title: 큰 캠페인"),
+        ("train: train.jsonl", "train: more.jsonl"),
+        ("    reference: summary", "    reference: summary\n    source: 다른 곳에서 받은 글"),
+        ("exact_match, ", ""),
+        ("information_retention]", "information_retention, chrf]"),
+        ("learning_rate: 1e-3", "learning_rate: 2e-3"),
+    ],
+)
+def test_what_no_check_of_the_policy_rests_on_is_no_lower_gate(project, old, new):
+    before = load_spec(project.spec, project.root)
+    project.edit_spec(old, new)
+    assert weakenings(before, load_spec(project.spec, project.root)) == ()
+
+
+def test_an_overlap_that_is_newly_allowed_is_a_lower_gate(project):
+    after = load_spec(project.spec, project.root)
+    project.edit_spec("    allow_overlap: 같은 틀로 쓴 글\n", "")
+    [found] = weakenings(load_spec(project.spec, project.root), after)
+    assert found.place == "datasets.notes.allow_overlap"
 
 
 def test_a_raised_threshold_is_fine(project):
