@@ -12,6 +12,7 @@ from mlx import nn
 from mlx.utils import tree_flatten
 
 from runner.canonical import PREFIX, digest_bytes, digest_value
+from runner.engines import vision
 from runner.engines.digest import digest_arrays
 from runner.engines.kept import KeptStore
 from runner.engines.rows import Row
@@ -47,8 +48,8 @@ def row_digest(row: Row) -> str:
 
 def folder_of(root: Path, model: nn.Module, layers: int, settings: Any) -> Path:
     """Where the output of the lowest `layers` of a model is kept: by the weights below, how images are cut
-    (`settings`), and what computes."""
+    (`settings`) and seen, and what computes."""
     flat = tree_flatten(model.parameters())
     below = {name: value for name, value in flat if not ((at := _LAYER.search(name)) and int(at[1]) >= layers)}
-    parts = [digest_arrays(below), layers, settings, environment_class(), VERSION]
+    parts = [digest_arrays(below), layers, settings, environment_class(), VERSION, vision.VERSION]
     return root / ENTERED / digest_value(parts).removeprefix(PREFIX)[:16]

@@ -26,13 +26,11 @@ from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import Counter, ImageReading
 from runner.engines.rows import Prompt, Row
 from runner.engines.tower_numpy import tower_for
-from runner.engines.vision import FOLDER, FeatureStore
+from runner.engines.vision import FOLDER, VERSION, FeatureStore
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
 from runner.machine.environment import environment_class
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
-
-VERSION = 3  # of how features are computed
 
 
 class ImageEngine(MlxEngine):

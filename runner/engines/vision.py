@@ -16,6 +16,7 @@ from runner.store.clean import FEATURES
 
 MEMORY_LIMIT_BYTES = 512 * 2**20
 DISK_LIMIT_BYTES = 16 * 10**9
+VERSION = 3  # of how features are computed
 FOLDER = FEATURES  # below the project's root; `lorarun clean` may remove it at any time
 
 Grid = tuple[int, int, int]

@@ -18,13 +18,13 @@ IMPLEMENTATION = {
     "prepare": 4,
     "lengths": 1,
     "overlap": 2,
-    "tune": 2,
-    "generate": 2,
+    "tune": 3,
+    "generate": 3,
     "score": 2,
     "baselines": 2,
     "select": 1,
     "rehearse": 1,
-    "forecast": 1,
+    "forecast": 2,
 }
 
 # The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.

@@ -34,7 +34,7 @@ from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
 
 CACHE = "artifacts/.forecasts.json"
-VERSION = 2  # of the way forecasts are made
+VERSION = 3  # of the way forecasts are made
 
 T = TypeVar("T", Choice, Weighed)
 

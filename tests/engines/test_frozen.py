@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runner.engines import fast_paths
+from runner.engines import fast_paths, vision
 from runner.engines.frozen import FrozenLayers, folder_of, row_digest
 from runner.engines.packed import Packed
 from runner.engines.protocol import TuneRequest
@@ -50,13 +50,16 @@ def test_what_does_not_fit_is_computed_again(llama, rows, tmp_path, place):
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_the_place_on_disk_is_of_the_weights_below_and_of_how_many(llama, llama_folder, tmp_path):
+def test_the_place_on_disk_is_of_the_weights_below_and_of_how_many(llama, llama_folder, tmp_path, monkeypatch):
     place = folder_of(tmp_path, llama.model, 2, {})
     assert place.parent == tmp_path / ENTERED
     other = open_engine(llama_folder, family="llama")
     assert folder_of(tmp_path, other.model, 2, {}) == place
     assert folder_of(tmp_path, other.model, 1, {}) != place
     assert folder_of(tmp_path, other.model, 2, {"patch_size": "8"}) != place
+    monkeypatch.setattr(vision, "VERSION", vision.VERSION + 1)
+    assert folder_of(tmp_path, other.model, 2, {}) != place
+    monkeypatch.undo()
     above, below = (other.model.model.layers[i].mlp.up_proj for i in (2, 1))
     above.weight = above.weight + 1.0
     assert folder_of(tmp_path, other.model, 2, {}) == place
