@@ -118,6 +118,8 @@ def child_environment(blas: Blas | None) -> dict[str, str]:
     if sys.platform == "linux":
         # mx.compile calls a C++ compiler at run time on the CPU backend: seconds on a cold cache, and no gain there.
         variables["MLX_DISABLE_COMPILE"] = "1"
+        # also where no fast BLAS was found: NumPy brings an OpenBLAS, and the features of images go through it
+        variables["OPENBLAS_CORETYPE"] = core_type(platform.machine(), cpu_flags())
     if blas:
         variables |= {
             CHOICE_VARIABLE: blas.path,

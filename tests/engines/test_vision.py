@@ -4,6 +4,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
+from runner.engines import tower_numpy
 from runner.engines.table import open_engine
 from runner.engines.tower_numpy import NumpyTower, gelu_tanh, softmax_weighted
 from runner.engines.tower_qwen3_vl import Tower
@@ -19,14 +20,17 @@ def refuse():
 
 
 def test_the_tower_walk_equals_the_packages_own_tower(qwen, image_samples, data_folder):
-    for sample in image_samples(data_folder, 2):
+    patches = []
+    for sample in image_samples(data_folder, 3, sizes=((64, 32), (32, 32), (128, 64))):
         prompt = qwen.prompt(sample, data_folder)
         pixels = qwen.reader.pixels(prompt)
+        patches.append(len(pixels["pixel_values"]))
         merged, levels = qwen.model.vision_tower(pixels["pixel_values"], pixels["image_grid_thw"])
         ours = qwen.reader.look(prompt, 0)
         for one, other in zip((ours.merged, *ours.deepstack), (merged, *levels), strict=True):
             assert np.abs(np.array(one) - np.array(other)).max() < 1e-5 * np.abs(np.array(other)).max()
         assert len(ours.deepstack) == 2
+    assert min(patches) < tower_numpy.LEAST <= max(patches)  # both ways that attention is computed
 
 
 def test_exponentials_by_numpy_give_the_features_of_mlxs(qwen):

@@ -1,5 +1,6 @@
 """Tests of runner.machine.blas."""
 
+import platform
 import sys
 from pathlib import Path
 
@@ -48,6 +49,12 @@ def test_none_asks_for_the_library_that_mlx_brings(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv(blas.CHOICE_VARIABLE, "none")
     assert blas.find() is None
     assert blas.child_environment(None)[blas.CHOICE_VARIABLE] == "none"
+
+
+@linux
+def test_numpys_own_library_is_given_a_fixed_kernel_where_no_other_was_found() -> None:
+    core = blas.core_type(platform.machine(), blas.cpu_flags())
+    assert blas.child_environment(None)["OPENBLAS_CORETYPE"] == core
 
 
 def test_a_child_computes_with_one_fixed_kernel_and_thread_and_stays_offline() -> None:
