@@ -186,7 +186,7 @@ def _few(spec: Spec, dataset: DatasetSpec, path: str, rows: int) -> list[Diagnos
             message = f"`{path}` has {rows} rows, and `{target.id}` needs {target.min_samples}: it cannot pass"
             help = dataset.source or f"bring at least {target.min_samples} rows"
             found.append(at(spec, key, "W530", message, severity="warning", help=help))
-        elif target.kind == "relative" and target.proof != "estimate" and target.min_improvement > 0:
+        elif target.kind == "relative" and target.proof == "above_baseline" and target.min_improvement > 0:
             found += _weak(spec, key, target, path, rows)
     return found
 

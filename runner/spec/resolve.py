@@ -264,11 +264,11 @@ def document_of(document: Section) -> Section:
         kept.pop("scorecard", None)
     judged = kept.setdefault("acceptance", {})
     written = judged.pop("defaults", {})
-    if len(judged.get("targets", [])) == 1:
-        written = {"confidence": LONE_CONFIDENCE, **written}
-    shared = fill(written, TARGET_DEFAULTS)
     for kind, rules in (("targets", TARGET), ("limits", LIMIT)):
         judged[kind] = [item for item in judged.get(kind, []) if complete(item, rules)]
+    if len({item["metric"].partition(".")[0] for item in judged["targets"]}) == 1:
+        written = {"confidence": LONE_CONFIDENCE, **written}
+    shared = fill(written, TARGET_DEFAULTS)
     judged["targets"] = [{**shared, **item} for item in judged["targets"]]
     about = kept.setdefault("metadata", {})
     about.setdefault("name", "")

@@ -22,6 +22,8 @@ CASES: dict[str, tuple[int, int, tuple[str, ...]]] = {
     "too few rows to prove a small gain": (400, 120, (f"{GAIN}=5%",)),
     "a gain that no number of rows proves": (400, 120, (f"{GAIN}=0.1%",)),
     "no proof is asked for": (400, 120, ("acceptance.targets.0.proof=estimate", f"{GAIN}=1%")),
+    "half of the gain is to be proven": (400, 120, ("acceptance.targets.0.proof=half", f"{GAIN}=5%")),
+    "all of the gain is to be proven": (400, 120, ("acceptance.targets.0.proof=target", f"{GAIN}=5%")),
 }  # fmt: skip
 
 

@@ -75,3 +75,29 @@ def test_units_become_bytes_seconds_and_shares():
     assert (limit.id, limit.max, spec.limits.wall_time_seconds) == ("memory_peak", 20e9, 28800.0)
     assert spec.acceptance.guards is not None
     assert (spec.acceptance.guards.max_regression, spec.acceptance.guards.max_observed_drop) == (0.0, 0.05)
+
+
+TWO = """
+acceptance:
+  targets:
+    - {id: quality, metric: summary.rougeL, min_improvement: 15%%}
+    - {id: more, metric: %s, min_improvement: 15%%}
+"""
+
+
+def two_targets(second: str, *overrides: str) -> list[float]:
+    text = SMALL.replace(SMALL[SMALL.index("acceptance:") :], "").replace("[rougeL,", "[rougeL, rougeLsum,")
+    other = "  again: {subject: lora, dataset: pairs, metrics: [rougeL, failure_rate]}\n"
+    spec = read(text + other + (TWO % second).lstrip("\n"), *overrides)
+    return [target.confidence for target in spec.acceptance.targets]
+
+
+def test_targets_of_one_evaluation_are_proven_at_a_higher_confidence_as_a_lone_one_is():
+    assert [target.confidence for target in read(SMALL).acceptance.targets] == [0.98]
+    assert two_targets("summary.rougeLsum") == [0.98, 0.98]
+    assert two_targets("again.rougeL") == [0.95, 0.95]
+
+
+def test_a_confidence_that_is_written_is_kept_of_a_lone_target_and_of_several():
+    assert two_targets("summary.rougeLsum", "acceptance.defaults={confidence: 0.9}") == [0.9, 0.9]
+    assert two_targets("summary.rougeLsum", "acceptance.targets.more.confidence=0.95") == [0.98, 0.95]
