@@ -192,8 +192,8 @@ def _charts(seen: View, words: Words) -> dict[str, Any]:
     return {
         "plots": figures.interval_charts(seen.targets, words),
         "chains": [
-            {"attribution": made, "shares": split, "flows": figures.flow_charts(made)}
-            for made, split in zip(seen.attributions, seen.shares, strict=True)
+            {"attribution": made, "shares": split, "flows": figures.flow_charts(made), "fates": fates}
+            for made, split, fates in zip(seen.attributions, seen.shares, seen.fates, strict=True)
         ],
         "losses": [figures.loss_chart(c, words) for c in seen.curves if c.step not in sweep.losers(seen.sweeps)],
         "sweeps": [(made, figures.axis_charts(made, words)) for made in seen.sweeps],

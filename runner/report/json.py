@@ -41,6 +41,11 @@ def write(
             {"evaluation": book.evaluation, "metric": book.metric, "total": book.total, "states": dict(book.counts)}
             for book in seen.ledgers
         ],
+        "chains": [
+            {"evaluation": made.evaluation, "metric": made.metric, **plain(book)}
+            for made, book in zip(seen.attributions, seen.fates, strict=True)
+            if book is not None
+        ],
         "trends": [plain(trend) for trend in seen.trends],
     }
     text = json.dumps(document, ensure_ascii=True, indent=1, sort_keys=True, allow_nan=False)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.acceptance.chain import Ledger as Fates
 from runner.acceptance.chain import Share
 from runner.acceptance.model import Check, Scorecard
 from runner.errors import IntegrityError
@@ -21,6 +22,7 @@ from runner.report import chain, datasets, explain, ledger, reading, rehearsal, 
 from runner.report.chain import Attribution
 from runner.report.datasets import DataFinding, DataSplit, TokenLengths
 from runner.report.explain import Rules
+from runner.report.fates import fates
 from runner.report.ledger import Ledger
 from runner.report.proof import Proof, gated
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
@@ -67,6 +69,7 @@ class View:
     curves: tuple[training.Curve, ...]
     attributions: tuple[Attribution, ...]
     shares: tuple[tuple[Share, ...], ...]  # for each attribution, how its gain splits
+    fates: tuple[Fates | None, ...]  # for each attribution, what became of its samples
     ledgers: tuple[Ledger, ...]
     baselines: tuple[Rules, ...]
     more_baselines: tuple[Rules, ...]  # of the other metrics that the record has them for
@@ -193,6 +196,7 @@ def view(
         curves=training.curves(record.steps, record.spec),
         attributions=chains,
         shares=tuple(explain.shares(record, stored, made) for made in chains),
+        fates=tuple(fates(made, rows) if record.evidence_mode == "full" else None for made in chains),
         ledgers=_ledgers(rows, checks, limit, pictures),
         baselines=explain.baselines(record, stored, targets),
         more_baselines=explain.other_baselines(record, targets),
