@@ -172,23 +172,16 @@ def waive(spec: Path, ref: str, reason: str, author: str) -> int:
     """
     from runner.plan.digests import policy_digest
     from runner.record.remark import waiver
-    from runner.spec.load import load_spec
-    from runner.verify.base import spec_on
-    from runner.verify.git import base_of
-    from runner.verify.weaker import weakenings
+    from runner.verify.base import lowered_by
 
-    root = find_root(spec)
-    before = load_spec(spec, root)
-    after = spec_on(base_of(root, ref), before)
-    if after is None:
-        raise UsageError(f"{ref} has no readable spec of the campaign `{before.metadata.name}`")
-    found = weakenings(before, after)
+    after, found = lowered_by(find_root(spec), spec, ref)
+    name = after.metadata.name
     if not found:
-        raise UsageError(f"{ref} lowers no threshold of `{before.metadata.name}`: there is nothing to allow")
+        raise UsageError(f"{ref} lowers no threshold of `{name}`: there is nothing to allow")
     for one in found:
         click.echo(f"allowed: {one.place}: {one.message}", err=True)
     allows = [one.place for one in found]
-    return _append(waiver(before.metadata.name, policy_digest(after), allows, reason=reason, author=author))
+    return _append(waiver(name, policy_digest(after), allows, reason=reason, author=author))
 
 
 def _verified(records: int, wrong: int) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.errors import Diagnostic, InvalidError
@@ -15,9 +16,33 @@ from runner.spec.yaml_text import MAX_BYTES, parse
 SECTIONS = ("vars", "models", "datasets", "defaults", "tunes", "chains", "evaluations")
 MAX_FILES = 20
 
+# The text of a file of the project, by its path relative to the root. Raises InvalidError where there is none.
+Reader = Callable[[str], str]
+_INSIDE = "paths are relative to the project's root and stay inside it"
 
-def include(tree: Tree, root: Path | None) -> list[Diagnostic]:
-    """Merge the files that the document's `include` names into it, and take `include` out of it."""
+
+def from_folder(root: Path) -> Reader:
+    """Reads the files of a checkout."""
+
+    def read(path: str) -> str:
+        try:
+            full = (root / path).resolve()
+            if not full.is_relative_to(root.resolve()):
+                raise InvalidError(f"`{path[:200]}` leaves the project")
+            return read_text(full, max_bytes=MAX_BYTES)
+        except InvalidError as error:
+            raise InvalidError(error.message.replace(f"{root.resolve()}/", ""), help=error.help) from error
+        except (OSError, ValueError, RuntimeError) as error:
+            raise InvalidError(f"`{path[:200]}` is no path") from error
+
+    return read
+
+
+def include(tree: Tree, read: Reader | None) -> list[Diagnostic]:
+    """Merge the files that the document's `include` names into it, and take `include` out of it.
+
+    Without a reader nothing can be included.
+    """
     listed = tree.data.pop("include", None)
     if listed is None:
         return []
@@ -36,24 +61,17 @@ def include(tree: Tree, root: Path | None) -> list[Diagnostic]:
         elif path in listed[:i]:
             found.append(at_value(origin, "E304", f"`{path[:200]}` is included twice", help="delete one of them"))
         else:
-            found += _one(tree, path, origin, root)
+            found += _one(tree, path, origin, read)
     return found
 
 
-def _one(tree: Tree, path: str, origin: Origin, root: Path | None) -> list[Diagnostic]:
-    help = "paths are relative to the project's root and stay inside it"
-    if root is None or Path(path).is_absolute():
-        return [at_value(origin, "E304", f"`{path[:200]}` cannot be included", help=help)]
+def _one(tree: Tree, path: str, origin: Origin, read: Reader | None) -> list[Diagnostic]:
+    if read is None or PurePosixPath(path).is_absolute():
+        return [at_value(origin, "E304", f"`{path[:200]}` cannot be included", help=_INSIDE)]
     try:
-        full = (root / path).resolve()
-        if not full.is_relative_to(root.resolve()):
-            return [at_value(origin, "E304", f"`{path[:200]}` leaves the project", help=help)]
-        text = read_text(full, max_bytes=MAX_BYTES)
+        text = read(path)
     except InvalidError as error:
-        reason = error.message.replace(str(root.resolve()) + "/", "")
-        return [at_value(origin, "E304", f"cannot include: {reason}", help=error.help or help)]
-    except (OSError, ValueError, RuntimeError):
-        return [at_value(origin, "E304", f"`{path[:200]}` is no path", help=help)]
+        return [at_value(origin, "E304", f"cannot include: {error.message}", help=error.help or _INSIDE)]
     parsed = parse(Source.of(path, text))
     if parsed.tree is None:
         return parsed.diagnostics

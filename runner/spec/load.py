@@ -14,7 +14,7 @@ from runner.spec import check_acceptance, check_measures, check_recipe, check_va
 from runner.spec.complaints import complain
 from runner.spec.diagnostics import ordered
 from runner.spec.draft import Draft
-from runner.spec.include import include
+from runner.spec.include import Reader, from_folder, include
 from runner.spec.matrix import check_matrix
 from runner.spec.merge import apply_defaults, override, substitute
 from runner.spec.model import Key, Spec
@@ -45,7 +45,9 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 (byte {error.start})"
         raise InvalidError.of([Diagnostic("E015", message, path=shown, help="save it as UTF-8")]) from error
-    return replace(read_spec(Source.of(shown, text), root=root, overrides=overrides), digest=digest_bytes(data))
+    return replace(
+        read_spec(Source.of(shown, text), read=from_folder(root), overrides=overrides), digest=digest_bytes(data)
+    )
 
 
 def _others(path: Path, root: Path) -> str:
@@ -68,13 +70,13 @@ def shown_path(path: Path, root: Path) -> str:
         return path.as_posix()
 
 
-def read_spec(source: Source, *, root: Path | None = None, overrides: Sequence[str] = ()) -> Spec:
-    """As `load_spec`, of a text; without a root it can include nothing.
+def read_spec(source: Source, *, read: Reader | None = None, overrides: Sequence[str] = ()) -> Spec:
+    """As `load_spec`, of a text; `read` gives the files that it includes, without it there can be none.
 
     Raises:
         InvalidError: with a `Diagnostic` for every mistake, and for every warning.
     """
-    draft = draft_of(source, root=root, overrides=overrides)
+    draft = draft_of(source, read=read, overrides=overrides)
     found = ordered(draft.found)
     if any(d.severity == "error" for d in found):
         raise InvalidError.of(found)
@@ -84,7 +86,7 @@ def read_spec(source: Source, *, root: Path | None = None, overrides: Sequence[s
 _KINDS = ("models", "datasets", "tunes", "chains", "evaluations")
 
 
-def draft_of(source: Source, *, root: Path | None = None, overrides: Sequence[str] = ()) -> Draft:
+def draft_of(source: Source, *, read: Reader | None = None, overrides: Sequence[str] = ()) -> Draft:
     """The campaign as far as it can be understood, with all findings.
 
     Raises:
@@ -97,7 +99,7 @@ def draft_of(source: Source, *, root: Path | None = None, overrides: Sequence[st
     if not isinstance(tree.data, dict):
         found = [*found, at_span(source, START, "E013", "a spec is a section of keys", help="begin with `apiVersion:`")]
         raise InvalidError.of(ordered(found))
-    found += include(tree, root)
+    found += include(tree, read)
     if any(d.code == "E304" for d in found):  # what was not included would be missed everywhere
         raise InvalidError.of(ordered(found))
     found += override(tree, overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,20 @@ class Base:
             return _git(self.root, "cat-file", "blob", entry.oid).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise InvalidError(f"`{path}` of {self.ref} is not UTF-8") from error
+
+    def included(self, path: str) -> str:
+        """The text of a file that a spec of the commit includes.
+
+        Raises:
+            InvalidError: as `text`; the commit has no regular file there, or the path leaves the project.
+        """
+        place = posixpath.normpath(path)
+        if place.startswith("..") or "\0" in place:
+            raise InvalidError(f"`{path[:200]}` leaves the project")
+        text = self.text(place)
+        if text is None:
+            raise InvalidError(f"`{path[:200]}` is not a file of {self.ref}")
+        return text
 
     def entries_of(self, path: str) -> tuple[Entry, ...]:
         """The regular file at `path`, or nothing."""

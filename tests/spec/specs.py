@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InvalidError
+from runner.spec.include import from_folder
 from runner.spec.load import read_spec
 from runner.spec.model import Spec
 from runner.spec.source import Source
@@ -29,7 +30,7 @@ acceptance:
 
 
 def read(text: str, *overrides: str, root: Path | None = None) -> Spec:
-    return read_spec(Source.of("spec.yaml", text), root=root, overrides=overrides)
+    return read_spec(Source.of("spec.yaml", text), read=from_folder(root) if root else None, overrides=overrides)
 
 
 def findings(text: str, *overrides: str, root: Path | None = None) -> list[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from runner.errors import InvalidError
 from runner.plan.build import build_steps
+from runner.spec.include import from_folder
 from runner.spec.inputs import check_inputs
 from runner.spec.load import read_spec
 from runner.spec.source import Source
@@ -79,7 +80,7 @@ def survives(text: str, tmp_path) -> bool:
     """Whether the text is a spec, which is then planned. Whatever is said of it has a place in it."""
     lines = text.split("\n")
     try:
-        spec = read_spec(Source.of("스펙.yaml", text), root=tmp_path)
+        spec = read_spec(Source.of("스펙.yaml", text), read=from_folder(tmp_path))
     except InvalidError as error:
         found = error.diagnostics
         assert any(d.severity == "error" for d in found), text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -221,6 +222,30 @@ class Project:
         """A record and its evidence, to be forged."""
         record = codec.from_json(ssot.record_path(self.root, name).read_bytes())
         return record, [dict(r) for r in ssot.read_evidence(self.root, record)]
+
+
+def git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def commit(project: Project) -> None:
+    git(project.root, "add", "-A")
+    git(project.root, "commit", "-qm", "x")
+
+
+def branched(root: Path) -> Project:
+    """A repository whose branch `main` holds two records; the checkout is a branch that has the same."""
+    made = Project(root)
+    made.root.mkdir()
+    git(made.root, "init", "-q", "-b", "main")
+    (made.root / ".gitattributes").write_text("ssot/** -text\n")
+    made.write_inputs()
+    made.apply("run-1")
+    made.apply("run-2")
+    commit(made)
+    git(made.root, "checkout", "-q", "-b", "change")
+    return made
 
 
 def row(split: str, i: int) -> dict[str, object]:

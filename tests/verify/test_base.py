@@ -1,7 +1,6 @@
 """`--base`: history is only added to, and a lowered threshold is said and stops the gate."""
 
 import shutil
-import subprocess
 
 import pytest
 
@@ -12,7 +11,7 @@ from runner.store import ssot
 from runner.verify.check import check
 from runner.verify.git import base_of
 from runner.verify.weaker import weakenings
-from tests.verify.campaign import SPEC_PATH, Project
+from tests.verify.campaign import SPEC_PATH, Project, branched, commit, git
 
 CHAIN = """  chain:
     subject: twice
@@ -22,29 +21,9 @@ CHAIN = """  chain:
 """
 
 
-def git(root, *arguments: str) -> str:
-    command = ["git", "-C", str(root), "-c", "user.name=t", "-c", "user.email=t@example.org", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def commit(project: Project) -> None:
-    git(project.root, "add", "-A")
-    git(project.root, "commit", "-qm", "x")
-
-
 @pytest.fixture
 def project(tmp_path) -> Project:
-    """A repository whose branch `main` holds two records; the checkout is a branch that has the same."""
-    made = Project(tmp_path / "repo")
-    made.root.mkdir()
-    git(made.root, "init", "-q", "-b", "main")
-    (made.root / ".gitattributes").write_text("ssot/** -text\n")
-    made.write_inputs()
-    made.apply("run-1")
-    made.apply("run-2")
-    commit(made)
-    git(made.root, "checkout", "-q", "-b", "change")
-    return made
+    return branched(tmp_path / "repo")
 
 
 def said(project: Project, base: str = "main", status: tuple[str, ...] = ("failed", "weaker", "stale")):

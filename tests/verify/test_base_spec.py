@@ -1,0 +1,120 @@
+"""`--base`: whatever a change does to a spec's file, its thresholds are compared with those of the base."""
+
+import pytest
+
+from runner.cli.main import main
+from runner.errors import ExitCode
+from tests.verify.campaign import SPEC_PATH, Project, branched, commit, git
+from tests.verify.test_base import said
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return branched(tmp_path / "repo")
+
+
+def include_the_target(project: Project, share: str) -> None:
+    folder = project.root / "specs" / "shared"
+    folder.mkdir(exist_ok=True)
+    (folder / "목표.yaml").write_text(f"vars: {{wanted: {share}}}\n", encoding="utf-8")
+
+
+@pytest.fixture
+def including(project) -> Project:
+    """The target's threshold is in a file that the spec includes, on main too."""
+    project.edit_spec("min_improvement: 15%", 'min_improvement: "${vars.wanted}"')
+    project.edit_spec("seed: 19", "seed: 19\ninclude: [specs/shared/../shared/목표.yaml]")
+    include_the_target(project, "15%")
+    project.apply("run-3")
+    commit(project)
+    git(project.root, "branch", "-f", "main")
+    return project
+
+
+def test_a_threshold_lowered_in_an_included_file_is_exit_6(including):
+    assert said(including) == (ExitCode.SUCCESS, [])
+    include_the_target(including, "1%")
+    code, messages = said(including, status=("weaker",))
+    assert code == ExitCode.GATE_FAIL
+    assert [m.partition(" (")[0] for m in messages] == [
+        "acceptance.targets[llama_quality].min_improvement: 0.15 → 0.01"
+    ]
+
+
+def test_a_threshold_lowered_in_an_included_file_can_be_waived(including, monkeypatch, capsys):
+    monkeypatch.chdir(including.root)
+    include_the_target(including, "1%")
+    commit(including)
+    git(including.root, "checkout", "-q", "main")
+    waive = ["ssot", "waive", SPEC_PATH, "--for", "change", "--reason", "x", "--by", "y"]
+    assert main(waive) == ExitCode.SUCCESS
+    assert "0.15 → 0.01" in capsys.readouterr().err
+    commit(including)
+    git(including.root, "checkout", "-q", "change")
+    git(including.root, "merge", "-q", "main", "-m", "merged")
+    including.apply("run-4")
+    assert said(including) == (ExitCode.SUCCESS, [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("seed: 19", "seed: many", "line 4"),
+        ("seed: 19", "seed: 19\ninclude: [../outside.yaml]", "leaves the project"),
+        ("seed: 19", "seed: 19\ninclude: [specs/none.yaml]", "`specs/none.yaml` is not a file of main"),
+    ],
+)
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_spec_on_the_base_that_cannot_be_read_counts_as_weaker(project, monkeypatch, old, new, why, moved):
+    monkeypatch.chdir(project.root)
+    kept = project.spec.read_text(encoding="utf-8")
+    git(project.root, "checkout", "-q", "main")
+    project.edit_spec(old, new)
+    if moved:
+        project.spec.rename(project.root / "specs" / "before.yaml")
+    commit(project)
+    git(project.root, "checkout", "-q", "change")
+    project.spec.write_text(kept, encoding="utf-8")
+    code, messages = said(project)
+    assert code == ExitCode.GATE_FAIL
+    assert [why in m and "cannot be compared" in m and "ssot waive" in m for m in messages] == [True]
+
+
+def test_a_waiver_allows_what_replaces_a_spec_that_cannot_be_read(project, monkeypatch):
+    monkeypatch.chdir(project.root)
+    git(project.root, "checkout", "-q", "main")
+    project.edit_spec("seed: 19", "seed: many")
+    assert main(["ssot", "waive", SPEC_PATH, "--for", "change", "--reason", "x", "--by", "y"]) == ExitCode.SUCCESS
+    commit(project)
+    git(project.root, "checkout", "-q", "change")
+    git(project.root, "merge", "-q", "-s", "ours", "main", "-m", "merged")
+    git(project.root, "checkout", "-q", "main", "--", "ssot")
+    assert said(project) == (ExitCode.SUCCESS, [])
+    project.edit_spec("min_improvement: 15%", "min_improvement: 1%")
+    project.apply("run-4")
+    assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+def test_a_campaign_renamed_in_its_file_does_not_escape(project):
+    project.edit_spec("name: notes,", "name: other,")
+    project.apply("run-3")
+    assert said(project) == (ExitCode.SUCCESS, [])
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    project.apply("run-4")
+    code, messages = said(project)
+    assert code == ExitCode.GATE_FAIL
+    assert "0.15 → 0.05" in messages[0]
+
+
+def test_a_campaign_moved_into_the_file_of_a_laxer_one_is_compared_with_itself(project):
+    git(project.root, "checkout", "-q", "main")
+    strict = project.spec.read_text(encoding="utf-8")
+    (project.root / "specs" / "strict.yaml").write_text(strict, encoding="utf-8")
+    project.edit_spec("name: notes,", "name: lax,")
+    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
+    commit(project)
+    git(project.root, "checkout", "-q", "-B", "change")
+    (project.root / "specs" / "strict.yaml").unlink()
+    project.edit_spec("name: lax,", "name: notes,")
+    project.apply("run-3")
+    assert said(project)[0] == ExitCode.GATE_FAIL
