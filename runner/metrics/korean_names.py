@@ -1,8 +1,10 @@
 """Names in Korean running text, without a model or a dictionary: few of them, and hardly anything else.
 
 A person: a common family name and two syllables that given names are made of, before 씨, 님 or a title. An
-organisation: a proper part before an ending such as 은행 or 대학교. A place: one of the provinces and largest cities.
-Other names are left out rather than guessed, since a wrong one would be asked of every answer.
+organisation: a proper part before an ending such as 은행 or 대학교. A place: one of the provinces and largest cities;
+those that are common nouns as well (대구, a fish; 대전, a war) only as 대구시 or before a particle of place (대구에서).
+Other names are left out rather than guessed, since a wrong one would be asked of every answer: so are
+persons whose names end as adjectives or cities do (유명한 배우, 김해시 의원).
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ _TITLE = (
     "차장|과장|대리|팀장|실장|국장|센터장|원장|총장|교수|박사|교사|변호사|검사|판사|기자|작가|감독|선수|코치|배우|가수|"
     "화백|신부|목사|스님|위원장|위원|의장|청장|소장|대사|중위|대위|소령|중령|대령|경위|경감|경정"
 )
-# Common nouns of three syllables that look like names before a title, by their last syllable.
-_NOT_LAST = "가자인원회사부과장관측생"
+# Nouns and adjectives of three syllables that look like names before a title, by their last syllable, and others.
+_NOT_LAST = "가자인원회사부과장관측생한시"
+_NOT_WHOLE = "최연소|최우수|최정예|최다승|최선임|문화재|구치소|이태리"
 _PERSON = re.compile(
-    rf"(?<![가-힣])({_FAMILY}[{_GIVEN}](?![{_NOT_LAST}])[{_GIVEN}])(?=\s?(?:씨|님)(?![가-힣])|\s?(?:씨|님)[은는이가을를의와과도]"
+    rf"(?<![가-힣])(?!{_NOT_WHOLE})({_FAMILY}[{_GIVEN}](?![{_NOT_LAST}])[{_GIVEN}])"
+    rf"(?=\s?(?:씨|님)(?![가-힣])|\s?(?:씨|님)[은는이가을를의와과도]"
     rf"|\s?(?:씨|님)(?:에게|께서|에서|으로|로)|\s(?:{_TITLE}))"
 )
 _ENDING = (
@@ -47,8 +51,9 @@ _COMMON = re.compile(
     "자치|상임|분과|소|전|현|민영|국영|도시|주택|아파트|반도체)+"
 )
 _PLACE = re.compile(
-    "(?<![가-힣])((?:서울|부산|대구|인천|광주|대전|울산)(?:특별시|광역시|시)?|세종(?:특별자치)?시|"
-    "(?:경기|강원|충청[남북]|전라[남북]|경상[남북]|제주)(?:특별자치)?도|충[남북]|전[남북]|경[남북]|제주)"
+    "(?<![가-힣])((?:서울|인천|광주|울산)(?:특별시|광역시|시)?|(?:부산|대구|대전)(?:광역시|시)|"
+    "(?<!세계 )(?<!차 )(?:부산|대구|대전|제주)(?=에서|까지)|세종(?:특별자치)?시|"
+    "(?:경기|강원|충청[남북]|전라[남북]|경상[남북]|제주)(?:특별자치)?도|충[남북]|전[남북]|경[남북])"
 )
 
 

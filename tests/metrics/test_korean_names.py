@@ -18,6 +18,7 @@ NAMED = [
     ("경기도와 강원특별자치도에 호우 특보가 내려졌다.", {"경기도", "강원특별자치도"}),
     ("정해린 님께서 보내 주신 편지를 세종시에서 받았다.", {"정해린", "세종시"}),
     ("대전에서 울산까지 세 시간이 걸린다.", {"대전", "울산"}),
+    ("대구시와 부산까지 눈이 내렸고 제주에서는 비가 왔다.", {"대구시", "부산", "제주"}),
 ]
 NAMELESS = [
     "이용자 대표는 요금을 내려 달라고 했다.",
@@ -40,6 +41,21 @@ NAMELESS = [
     "유학생 대표가 인사했다.",
     "오늘 감독 회의가 있다.",
     "이 제품은 조용하고 튼튼하다.",
+    "유명한 배우가 왔다.",
+    "조용한 부장과 이상한 사장이 다투었다.",
+    "정중한 기자가 물었다.",
+    "그는 팀에서 유일한 선수이다.",
+    "안전한 팀장 교육을 받았다.",
+    "신중한 판사는 미루었다.",
+    "강인한 선수가 이겼다.",
+    "작년에 이전한 원장 사무실은 넓다.",
+    "대구 한 마리를 샀고 대구는 비쌌다.",
+    "세계 대전이 끝났다.",
+    "제2차 세계 대전에서 배웠고 1차 대전까지 다루었다.",
+    "부산을 떨며 제주를 맡았다.",
+    "김해시 의원과 성남시 의원이 만났다.",
+    "최연소 의원이 최우수 선수를 만났다.",
+    "문화재 위원이 구치소 소장에게 물었다.",
 ]
 
 
@@ -64,4 +80,4 @@ def test_a_signature_says_in_which_way_facts_were_taken_from_references() -> Non
     answer = [Completion("1", "김철수가 왔다", 3)]
     assert measure("fact_recall", {}, [given], answer).signature == "fact_recall|v1|facts=auto"
     scores = measure("fact_recall", {}, [derived], answer)
-    assert (scores.signature, scores.value) == ("fact_recall|v1|facts=auto|derived=2", 1.0)
+    assert (scores.signature, scores.value) == ("fact_recall|v1|facts=auto|derived=3", 1.0)
