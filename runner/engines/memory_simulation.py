@@ -7,6 +7,7 @@ may lag ten tasks of ten dispatches behind. Knows no model.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict, deque
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ WIDTH = 20  # mlx's bfs_max_width
 TASKS = 10  # mlx's MAX_ACTIVE_TASKS
 DISPATCHES = 10  # mlx's DISPATCHES_PER_TASK
 EXTRA = 16384  # a buffer is taken over if it is at most so much larger than the result
+SLACK = 8192  # two pages: a freed buffer is used again, and counted whole, if it is less than so much larger
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Simulation:
         self._sizes: list[int] = []
         self._arrays: list[int] = []  # buffer → arrays that lie in it
         self._held: list[int] = []  # buffer → unfinished dispatches
+        self._cached: list[int] = []  # sizes of freed buffers, in order
         self._forever: set[int] = set()
         self._where: dict[str, int] = {}
         self._layouts: dict[str, Layout] = {}
@@ -158,6 +161,10 @@ class Simulation:
         return buffer if alone and suits and buffer not in self._forever else None
 
     def _buffer(self, size: int) -> int:
+        """A buffer from mlx's cache where one fits (BufferCache::reuse_from_cache), else a new one."""
+        place = bisect_left(self._cached, size)
+        if place < len(self._cached) and self._cached[place] < min(2 * size, size + SLACK):
+            size = self._cached.pop(place)
         self._sizes.append(size)
         self._arrays.append(0)
         self._held.append(0)
@@ -178,6 +185,7 @@ class Simulation:
     def _free(self, buffer: int) -> None:
         if not self._arrays[buffer] and not self._held[buffer] and buffer not in self._forever:
             self.now -= self._sizes[buffer]
+            insort(self._cached, self._sizes[buffer])
             self._sizes[buffer] = 0
 
 
