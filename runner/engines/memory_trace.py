@@ -106,14 +106,15 @@ def tune(engine: MlxEngine, asked: Answer, micro_batch: int, grad_checkpoint: bo
         tuning = Tuning(engine, request, attached, (*rows, *valid))
         kept = _features_bytes(engine, (*rows, *valid), asked.get("images"))
         kept += _entered_bytes(engine, tuning.step.path, (*rows, *valid), whole=bool(asked.get("whole")))
-        base = tuning.resident_bytes + kept
         gradients = sum(value.nbytes for _, value in tuning.trained)
         count = min(micro_batch, train.batch_size)  # of rows; valid ones come micro_batch at a time
         several = train.batch_size > count and len(rows) > count
         micro = tuning.micro(_longest(rows, count), gathers=several)
+        path = tuning.step.path  # whose tables are as long as the longest rows by now
+        base = tuning.resident_bytes + kept + (path.kept_bytes if isinstance(path, Packed) else 0)
         phases = {
             "micro-batch": _phase(base + several * gradients + _given(micro, tuning, several), micro),
-            "update": _phase(base + gradients, _once(traced, "update", tuning.update)),
+            "update": _phase(base + _left(micro, tuning, several), _once(traced, "update", tuning.update)),
         }
         if valid:
             seen = tuning.validation(_longest(valid, micro_batch))
@@ -212,6 +213,11 @@ def _given(usage: Usage, tuning: Tuning, several: bool) -> int:
     """Bytes of the batch: what the graph was given beside parameters and gathered gradients."""
     parameters = sum(v.nbytes for _, v in (*tuning.trained, *tuning.frozen))
     return usage.inputs_bytes - parameters - several * sum(v.nbytes for _, v in tuning.trained)
+
+
+def _left(micro: Usage, tuning: Tuning, several: bool) -> int:
+    """Bytes that a micro-batch leaves behind: masks, and gradients in the buffers that they really lie in."""
+    return _given(micro, tuning, several) + micro.result_bytes
 
 
 def _phase(static: int, usage: Usage) -> Answer:

@@ -70,6 +70,10 @@ class Walk(Protocol):
     def logits(self, model: nn.Module, hidden: mx.array) -> mx.array:
         """The vocabulary's logits of hidden states."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """Of tables that stay from batch to batch."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -128,6 +132,11 @@ class Packed:
         """Tokens whose entry into the first walked block is kept once every row was seen; 0 where none are."""
         different = {(row.tokens, row.prompt.images): row.length for row in rows}
         return sum(different.values()) if self._frozen else 0
+
+    @property
+    def kept_bytes(self) -> int:
+        """Of tables that stay from batch to batch, once the longest rows were seen."""
+        return self._walk.kept_bytes
 
     def loss_sum(self, model: nn.Module, batch: Batch) -> mx.array:
         hidden = self._walk.hidden(model, batch)

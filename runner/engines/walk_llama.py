@@ -82,6 +82,11 @@ class LlamaWalk:
             return model.model.embed_tokens.as_linear(hidden)
         return model.lm_head(hidden)
 
+    @property
+    def kept_bytes(self) -> int:
+        turns = self._turns
+        return turns.cosine.nbytes + turns.sine.nbytes if turns else 0
+
     def _table(self, model: nn.Module, length: int) -> Turns | None:
         """On the CPU backend rotations are looked up: `mx.fast.rope` computes them again at every call there."""
         if not on_cpu():

@@ -48,6 +48,8 @@ def positions(tokens: Sequence[int], grids: Sequence[Grid], image_token: int, me
 class QwenWalk:
     """Qwen3-VL as mlx_vlm.models.qwen3_vl has it; the vision tower is frozen and looked up by image."""
 
+    kept_bytes = 0  # rotations are computed anew for every batch
+
     def __init__(self, look: Callable[[Prompt, int], Features], image_token: int, merge: int) -> None:
         self._look = look  # (prompt, number of the image in it) → features
         self._image_token = image_token

@@ -92,9 +92,24 @@ def test_an_adapter_that_is_chosen_by_its_answers_has_their_memory_in_its_foreca
     by_loss, by_answers = phases("loss"), phases("rougeL")
     assert set(by_answers) - set(by_loss) == {"valid prompts", "valid answers"}
     assert {name: by_answers[name] for name in by_loss} == by_loss
-    resident = by_loss["update"]["static_bytes"] - 4 * 2 * 8 * (64 + 64 + 64 + 32)  # without gathered gradients
+    model = parameter_bytes(engine_from(config_of(TINY), dtype="float32"))
+    resident = model + 3 * 4 * 2 * 8 * (64 + 64 + 64 + 32)  # the adapter, and both of the optimizer's moments
     cache = 2 * 2 * 2 * 2 * 16 * 256 * 4  # keys and values × layers × rows × heads × width × room × float32
-    assert by_answers["valid answers"]["static_bytes"] == pytest.approx(resident + cache, abs=4096)
+    turns = 2 * 95 * 8 * 4
+    assert by_answers["valid answers"]["static_bytes"] == pytest.approx(resident + turns + cache, abs=4096)
+
+
+def test_what_a_micro_batch_leaves_behind_is_counted_when_the_optimizer_updates():
+    lora = dataclasses.asdict(lora_of(TINY)) | {"target_modules": ["q_proj", "v_proj"]}
+
+    def static(length):
+        asked = {"lora": lora, "train": {"batch_size": 2}, "rows": [{"tokens": length + 1, "labels": length}] * 2}
+        request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked | {"candidates": [[2, False]]}}}
+        return memory_trace.answer(request)["tunes"]["a"][0]["phases"]["update"]["static_bytes"]
+
+    masks = 2 * 96 * 192 * 4  # group × queries × keys × float32 of the second piece; the first is in both
+    turns = 2 * 96 * 8 * 4
+    assert static(192) - static(96) == pytest.approx(masks + turns, abs=20_000)
 
 
 def test_rows_that_are_known_to_share_a_beginning_are_forecast_to_need_less():
