@@ -9,7 +9,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,13 +21,17 @@ LARGE_BYTES = 1000
 
 @dataclass
 class Hub:
-    """What it serves and what it was asked. `break_after` cuts a connection after so many bytes, once each entry."""
+    """What it serves and what it was asked. `break_after` cuts a connection after so many bytes, once each entry.
+
+    `stall_after` does as well, but keeps it open until the other side ends it.
+    """
 
     repositories: dict[str, Path] = field(default_factory=dict)
     endpoint: str = ""
     files_endpoint: str = ""
     required_token: str = ""
     break_after: list[int] = field(default_factory=list)
+    stall_after: list[int] = field(default_factory=list)
     ignore_range: bool = False
     refuse_first: int = 0  # so many requests are answered with 503
     corrupt: bool = False
@@ -111,7 +115,13 @@ def _handler(hub: Hub, server: str) -> type[BaseHTTPRequestHandler]:
             if start:
                 headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
             cut = hub.break_after.pop(0) if large and body and hub.break_after else None
-            self.reply(206 if start else 200, data[start:], body=body, headers=headers, cut=cut)
+            stall = hub.stall_after.pop(0) if large and body and hub.stall_after else None
+            self.reply(
+                206 if start else 200, data[start:], body=body, headers=headers, cut=cut if stall is None else stall
+            )
+            if stall is not None:
+                with suppress(ConnectionError):
+                    self.rfile.read(1)
 
         def reply(
             self, status: int, data: bytes, *, body: bool, headers: dict[str, str] | None = None, cut: int | None = None

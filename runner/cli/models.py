@@ -74,6 +74,7 @@ def fetch(spec: Path, update: bool) -> int:
     from runner.models.locate import find_checkpoint, is_hub_id
     from runner.models.lock import lock_path, pinned_commit, read_lock
     from runner.run.bringing_data import bring_data
+    from runner.run.signals import resumable
 
     root = find_root(spec)
     loaded = load_spec(spec, root)
@@ -86,8 +87,9 @@ def fetch(spec: Path, update: bool) -> int:
             click.echo(f"{model.id}: here ({one_line(found.folder if found else model.path)})")
         else:
             wanted.append(model)
-    _fetch(wanted, commits)
-    bring_data(loaded, root, lambda event: click.echo(one_line(event["text"])))
+    with resumable(f"lorarun fetch {one_line(spec)}"):
+        _fetch(wanted, commits)
+        bring_data(loaded, root, lambda event: click.echo(one_line(event["text"])))
     click.echo(f"next: lorarun apply {one_line(spec)}", err=True)
     return int(ExitCode.SUCCESS)
 

@@ -30,6 +30,7 @@ from runner.run.loop import Loop, StepOutcome
 from runner.run.real_rows import RealRows
 from runner.run.rehearsal import Course, news
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
+from runner.run.signals import resumable
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
 from runner.spec.model import Spec
@@ -110,14 +111,16 @@ def apply_campaign(spec: Spec, root: Path, options: Options, listener: Listener)
         LockedError: another run holds the project.
         ChangedError: only the environment changed, and nobody said what to do about it; or the inputs are not the
             locked ones where `locked` asks for them.
-        InvalidError, ResourceError, IntegrityError, InterruptedRunError: see `Loop.run`.
+        InterruptedRunError: Ctrl-C or SIGTERM; what was fetched and made so far stays.
+        InvalidError, ResourceError, IntegrityError: see `Loop.run`.
     """
     started = time.monotonic()
     with project_lock(root, timeout_seconds=options.lock_timeout_seconds):
         journal = Journal(place(root, spec.metadata.name), listener)
         try:
-            planned = _ready(spec, root, options, journal)
-            return _run(spec, root, planned, journal, started, options)
+            with resumable(f"lorarun apply {spec.path}"):
+                planned = _ready(spec, root, options, journal)
+                return _run(spec, root, planned, journal, started, options)
         except LorarunError as error:
             if journal.is_begun:
                 journal({"event": "stopped", "exit_code": int(error.exit_code), "message": error.message})

@@ -1,6 +1,11 @@
 """Tests of `lorarun lock` and `lorarun fetch`, of runner.run.lockfile behind them, and of plans without weights."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +15,15 @@ from runner.cli.main import main
 from runner.models.hub import ATTEMPTS
 from runner.models.lock import LockedTune, read_lock, write_lock
 from runner.run.lockfile import hold_to_lock, keep_lock
+from runner.run.status import read_status
 from runner.run.survey import Survey, survey
 from runner.spec.load import load_spec
 from runner.spec.model import Spec
 from tests.hub_server import COMMIT, Hub, serving
-from tests.models.conftest import write_checkpoint
+from tests.models.conftest import TENSORS, safetensors_bytes, write_checkpoint
+
+ROOT = Path(__file__).parents[2]
+BLOCK = 2**20  # what the fetch writes at once
 
 HUB_ID = "mlx-community/Llama-3.2-3B-Instruct-4bit"
 SPEC = """\
@@ -287,3 +296,38 @@ def test_a_locked_commit_pins_what_is_found(project: Path, hub: Hub, tmp_path: P
     (repository / "snapshots" / COMMIT).rename(repository / "snapshots" / ("f" * 40))
     _, found = surveyed(project)
     assert [m.id for m in found.absent] == ["away"]
+
+
+@pytest.mark.parametrize(
+    ("command", "number"), [("apply", signal.SIGINT), ("apply", signal.SIGTERM), ("fetch", signal.SIGTERM)]
+)
+def test_a_fetch_that_a_signal_ends_says_how_to_go_on_and_goes_on_from_there(
+    project: Path, hub: Hub, tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    tuned_from_the_hub(project)
+    weights = safetensors_bytes({**TENSORS, "model.embed_tokens.weight": (2**16, 8)})
+    (project / "data" / "모델" / "model.safetensors").write_bytes(weights)
+    hub.stall_after = [BLOCK * 3 // 2]
+    in_background = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]  # where a shell lets SIGINT be ignored
+    process = subprocess.Popen(
+        [*in_background, sys.executable, "-m", "runner.cli.main", command, "specs/tiny.yaml"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and [p.stat().st_size for p in (tmp_path / "hf").rglob("*.lorarun")] != [BLOCK]:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, said
+    assert f"`lorarun {command} specs/tiny.yaml` goes on where this stopped" in said
+    assert "Traceback" not in said
+    assert [p.stat().st_size for p in (tmp_path / "hf").rglob("*.lorarun")] == [BLOCK]
+    if command == "apply":
+        assert (read_status(project, "tiny").state, read_status(project, "tiny").result["exit_code"]) == (
+            "stopped",
+            128 + number,
+        )
+    assert main(["fetch", "specs/tiny.yaml"]) == 0
+    assert f"bytes={BLOCK}-" in {span for _, _, _, span in hub.asked}
+    assert list((tmp_path / "hf").rglob("*.lorarun")) == []
