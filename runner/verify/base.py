@@ -36,7 +36,7 @@ def compare_base(root: Path, ref: str, record: Record, stored: Iterable[Stored])
 
 def _attempts(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
     """Looks at the same test data that are on the base and that the record does not count."""
-    there = _record_ids(base)
+    there = record_ids(base)
     on_base = {one.id: one.record for one in stored if one.id in there}
     counted = earlier_attempts(on_base, record.recipe_digest, record.attempts)
     for data, ids in sorted(counted.items()):
@@ -53,7 +53,8 @@ def _recipes(ids: Iterable[str], stored: tuple[Stored, ...]) -> set[str]:
     return {one.record.recipe_digest for one in stored if one.id in wanted}
 
 
-def _record_ids(base: Base) -> set[str]:
+def record_ids(base: Base) -> set[str]:
+    """The ids of the records that are on the base."""
     return {PurePosixPath(e.path).stem for e in base.entries(RECORDS)}
 
 
@@ -167,7 +168,7 @@ def _names(base: Base, path: str, name: str) -> bool:
 
 def _waiver(base: Base, after: Spec, stored: tuple[Stored, ...], found: tuple[Weakening, ...]) -> Stored | None:
     """A waiver that is on the base already: a change cannot allow itself."""
-    there = _record_ids(base)
+    there = record_ids(base)
     places = {one.place for one in found}
     for one in stored:
         if one.record.kind != "waiver" or one.record.campaign != after.metadata.name or one.id not in there:

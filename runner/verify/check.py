@@ -17,8 +17,9 @@ from runner.spec.load import load_spec
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
-from runner.verify.base import compare_base
+from runner.verify.base import compare_base, record_ids
 from runner.verify.data import compare_data, orders, prepared_here
+from runner.verify.git import base_of
 from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
 from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import Recomputed, recompute
@@ -26,6 +27,7 @@ from runner.verify.samples import compare_samples
 from runner.verify.stale import compare_checkout
 from runner.verify.steps import compare_steps
 from runner.verify.unproven import REPLAY, Unproven, unproven
+from runner.verify.version import compare_schema, settle
 
 
 def check(root: Path, target: str | None, *, base: str | None = None) -> CheckReport:
@@ -45,9 +47,11 @@ def check(root: Path, target: str | None, *, base: str | None = None) -> CheckRe
     findings += recomputed.findings
     findings += compare_checkout(root, record)
     findings += [unchecked(one) for one in unproven(record)]
+    findings += compare_schema(record)
     findings += _remarks(one.id, stored)
     if base is not None:
-        findings += compare_base(root, base, record, stored)
+        on_base = one.id in record_ids(base_of(root, base))
+        findings = [*settle(findings, on_base=on_base), *compare_base(root, base, record, stored)]
     return CheckReport(one.id, record.campaign, tuple(findings), recomputed.verdict)
 
 

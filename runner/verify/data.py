@@ -78,7 +78,11 @@ def compare_data(record: Record, spec: Spec, here: Here) -> Iterator[Finding]:
         step = steps.get(f"{PREPARE}/{name}")
         if step is None or not step.components:
             continue
-        if another := _another_version(step):
+        if step.components.get("implementation") != IMPLEMENTATION[PREPARE]:
+            said = f"`{step.id}` was made with another version of its code, so it was not made again"
+            yield Finding("data", "unchecked", said, by_version=True)
+            continue
+        if another := _other_package(step, prepared):
             yield Finding("data", "unchecked", f"`{step.id}` was made with {another}, so it was not made again")
             continue
         wrong = [*_files(step, prepared, spec, name), *_checks(record, prepared, name)]
@@ -88,10 +92,10 @@ def compare_data(record: Record, spec: Spec, here: Here) -> Iterator[Finding]:
             yield ok("data", f"data set `{name}` was prepared and checked again, with the recorded findings")
 
 
-def _another_version(step: StepRecord) -> str:
-    """What else than here made a step, "" for nothing: code or packages that can change its outputs."""
-    if step.components.get("implementation") != IMPLEMENTATION[PREPARE]:
-        return "another version of its code"
+def _other_package(step: StepRecord, prepared: Prepared) -> str:
+    """The package that is another one here, "" for none. They read images: where there are none, none matters."""
+    if not any(sample.images for samples in prepared.samples.values() for sample in samples):
+        return ""
     recorded = _mapping(step.components.get("environment"))
     for package in ENVIRONMENT_PARTS[PREPARE]:
         if recorded.get(package) != _installed(package):

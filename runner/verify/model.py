@@ -8,7 +8,8 @@ from runner.acceptance.model import Verdict
 from runner.errors import ExitCode, worst
 
 # ok: proven here. failed: bytes or figures contradict each other. weaker: the gate was lowered. stale: the record is
-# about something else than the checkout. unchecked: could not be looked at. note: worth knowing, decides nothing.
+# about something else than the checkout, or of another version. unchecked: could not be looked at. note: worth knowing,
+# decides nothing.
 STATUSES = ("ok", "failed", "weaker", "stale", "unchecked", "note")
 _CODES = {
     "failed": ExitCode.INTEGRITY,
@@ -27,6 +28,7 @@ class Finding:
     id: str  # record | evidence | metrics | statistics | verdict | recipe | policy | data | models | history | …
     status: str
     message: str
+    by_version: bool = False  # another version of lorarun would explain it; believed of records on the base
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,8 @@ def compare_outputs(
         return
     older = sorted({s.kind for s in record.steps if s.kind in WRITERS and _implementation(s) != IMPLEMENTATION[s.kind]})
     if older:
-        yield Finding("answers", "unchecked", f"steps of another version ({', '.join(older)}) wrote answers otherwise")
+        said = f"steps of another version ({', '.join(older)}) wrote answers otherwise"
+        yield Finding("answers", "unchecked", said, by_version=True)
         return
     wrong: list[str] = []
     open_: list[str] = []

@@ -208,7 +208,7 @@ def _verdict(record: Record, verdict: Verdict) -> Iterator[Finding]:
     elif words:
         version = f"another version of lorarun ({_cut(record.lorarun)})" if record.lorarun else "a version not named"
         said = f"worded by {version}, so its words are not proven, its figures are"
-        yield Finding("verdict", "unchecked", f"{said}: {_some(words)}")
+        yield Finding("verdict", "unchecked", f"{said}: {_some(words)}", by_version=True)
 
 
 def _figures(value: Any) -> Any:

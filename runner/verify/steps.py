@@ -81,7 +81,8 @@ def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
     else:
         yield ok("steps", f"{len(steps)} steps have the keys of their parts, the inputs that other steps made")
     if other:
-        yield Finding("steps", "unchecked", f"this version of lorarun plans otherwise: {_some(other)}")
+        said = f"this version of lorarun plans otherwise: {_some(other)}"
+        yield Finding("steps", "unchecked", said, by_version=True)
 
 
 def _inputs(run: _Run) -> Iterator[str]:
@@ -175,10 +176,13 @@ def _pairs(run: _Run, planned: Sequence[Step], spec: Spec) -> dict[str, list[str
         if step.kind not in FROM_SPEC:  # what it tries follows from what the machine settled, and nothing reads it
             found |= {name: [] for name in alike}
             continue
-        apart = {name: [*_wiring(run, step, name, twins), *_params(run, step, name, spec)] for name in alike}
-        if apart:
-            best = min(apart, key=lambda name: (len(apart[name]), name != step.id))
-            found[best], twins[step.id] = apart[best], best
+        wired = {name: list(_wiring(run, step, name, twins)) for name in alike}
+        apart = {name: list(_params(run, step, name, spec)) for name in alike}
+        if alike:
+            best = min(alike, key=lambda name: (len(wired[name]) + len(apart[name]), name != step.id))
+            # What another version of the step's code was given says nothing, but tells it from its like.
+            same = run.parts[best].implementation == IMPLEMENTATION.get(step.kind)
+            found[best], twins[step.id] = wired[best] + (apart[best] if same else []), best
     return found
 
 
@@ -201,12 +205,7 @@ def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Itera
 
 
 def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
-    """The parameters of one step against those that the spec gives it, by the names that both have.
-
-    Those of another version of the step's code say nothing.
-    """
-    if run.parts[name].implementation != IMPLEMENTATION.get(step.kind):
-        return
+    """The parameters of one step against those that the spec gives it, by the names that both have."""
     settled = SETTLED.get(step.kind, set()) - _said(step, spec)
     for place, planned, recorded in _apart(plain(step.params), run.parts[name].params):
         if place not in settled:
