@@ -20,6 +20,15 @@ def footprint_of(pid: int) -> Footprint | None:
     return Footprint(_bytes(text, b"VmRSS:") + _bytes(text, b"VmSwap:"), _bytes(text, b"VmHWM:"))
 
 
+def forget_highest(pid: int) -> bool:
+    """Let the high-water mark begin anew at what the process holds now; False where the kernel does not."""
+    try:
+        (_PROC / str(pid) / "clear_refs").write_text("5")  # proc(5): resets VmHWM
+    except OSError:
+        return False
+    return True
+
+
 def _bytes(text: bytes, name: bytes) -> int:
     start = text.find(name)
     return int(text[start + len(name) :].split(None, 1)[0]) * 1024 if start >= 0 else 0

@@ -40,6 +40,11 @@ def _library() -> ctypes.CDLL:
     return ctypes.CDLL("/usr/lib/libproc.dylib", use_errno=True)
 
 
+def forget_highest(pid: int) -> bool:
+    """Nothing is known here that resets the lifetime maximum of another process."""
+    return False
+
+
 def footprint_of(pid: int) -> Footprint | None:
     """phys_footprint and its highest value in the process's life; None where the process is gone."""
     usage = _Usage()

@@ -55,6 +55,7 @@ class Guard:
         self._lock = threading.Lock()
         self._stopped = False
         self._root_highest = 0
+        self._mark_is_ours = True  # whether the kernel's high-water mark is of what is watched since the last reset
         self._soft_at = -SOFT_AGAIN
         self._begin()
         self._thread = threading.Thread(target=self._watch, name=f"memory guard of {pid}", daemon=True)
@@ -73,6 +74,9 @@ class Guard:
         with self._lock:
             self._sample()
             use = self._use()
+            self._mark_is_ours = self._tree.forget_highest()
+            if self._mark_is_ours:
+                self._root_highest = 0
             self._begin()
         return use
 
@@ -152,8 +156,10 @@ class Guard:
         total, highest = self._tree.bytes_now()
         now = time.monotonic()
         if self._last is not None and now - self._last > GAP * INTERVAL:
-            # A pause hides no peak where the kernel kept the mark of a lone process that was not swapped.
-            covered = self._tree.is_root_alone and 0 < total <= highest
+            # A pause hides no peak where the kernel kept the mark of a lone process that was not swapped: the mark of
+            # this step, or one that rose meanwhile.
+            has_mark = self._mark_is_ours or highest > self._root_highest
+            covered = has_mark and self._tree.is_root_alone and 0 < total <= highest
             self._gaps += not covered
             if len(self._pauses) < PAUSES:
                 self._pauses.append((round(now - self._start, 3), round(now - self._last, 3), int(not covered)))

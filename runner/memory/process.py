@@ -10,7 +10,7 @@ class Footprint:
     """Bytes that the system charges to one process."""
 
     now_bytes: int
-    highest_bytes: int  # in the process's life, as the kernel saw it
+    highest_bytes: int  # as the kernel saw it: in the process's life, or since it was told to forget
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,10 @@ class ProcessTree:
                     highest = found.highest_bytes
         return total, highest
 
+    def forget_highest(self) -> bool:
+        """Let the root's high-water mark begin anew; False where the system can't."""
+        return system.forget_highest(self.pid)
+
     @property
     def is_root_alone(self) -> bool:
         """Whether the root has no process beside it, so that its own high-water mark is the tree's."""

@@ -4,7 +4,7 @@ import sys
 import psutil
 import pytest
 
-from runner.memory.footprint_linux import children_of, footprint_of, identify, session_of
+from runner.memory.footprint_linux import children_of, footprint_of, forget_highest, identify, session_of
 from tests.memory.children import MB, child, go, heard
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -21,6 +21,24 @@ def test_the_highest_mark_stays_when_memory_is_given_back():
         found = footprint_of(process.pid)
     assert found.now_bytes < 60 * MB
     assert found.highest_bytes > 100 * MB
+
+
+def test_the_highest_mark_begins_anew_when_it_is_told_to():
+    with child('take(100); held.clear(); say("done"); wait(); take(20); held.clear(); say("done"); wait()') as process:
+        heard(process)
+        assert forget_highest(process.pid)
+        before = footprint_of(process.pid)
+        go(process)
+        heard(process)
+        after = footprint_of(process.pid)
+    assert before.highest_bytes < 60 * MB
+    assert before.highest_bytes + 18 * MB < after.highest_bytes < 80 * MB
+
+
+def test_the_mark_of_a_process_that_is_gone_is_left_alone():
+    with child("pass") as process:
+        process.wait()
+        assert not forget_highest(process.pid)
 
 
 def test_a_process_that_has_ended_is_charged_nothing_and_is_no_process():

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from runner.memory import tree
 from runner.memory.footprint_linux import footprint_of
 from runner.memory.guard import Guard
 from tests.memory.children import MB, child, go, heard
@@ -53,6 +54,17 @@ def test_each_step_has_its_own_peak():
         third = guard.stop()
     assert first.peak_bytes > 120 * MB
     assert third.peak_bytes < 60 * MB
+
+
+def test_a_smaller_peak_between_two_samples_of_a_later_step_is_seen_too():
+    program = 'wait(); take(120); held.clear(); say("high"); wait(); take(40); held.clear(); say("gone"); wait()'
+    with child(program) as process, Guard(process.pid) as guard:
+        go(process)
+        heard(process)
+        assert guard.reset().peak_bytes > 120 * MB
+        go(process)
+        heard(process)
+        assert 40 * MB < guard.stop().peak_bytes < 100 * MB
 
 
 def test_a_peak_between_two_samples_is_seen_in_the_kernels_mark():
@@ -156,23 +168,25 @@ def test_a_failing_callback_does_not_drop_the_line():
         assert guard.stop().crossed
 
 
-def starved(program: str, *, alone: bool):
-    """What a guard saw that was held up for several intervals by its own soft line's signal."""
+def starved(program: str, *, alone: bool, later: bool = False):
+    """What a guard saw that was held up for several intervals by its own soft line's signal, in a later step or not."""
     slow = threading.Event()
 
     def hold(_):
         time.sleep(0.45)
         slow.set()
 
-    with (
-        child(program) as process,
-        Guard(process.pid, limit_bytes=400 * MB, soft_bytes=40 * MB, on_soft=hold) as guard,
-    ):
-        until(lambda: guard._tree.is_root_alone == alone)
-        go(process)
-        heard(process)
-        assert slow.wait(20)
-        return guard.stop()
+    with child(program) as process:
+        if later:
+            heard(process)
+        with Guard(process.pid, limit_bytes=400 * MB, soft_bytes=40 * MB, on_soft=hold) as guard:
+            until(lambda: guard._tree.is_root_alone == alone)
+            if later:
+                guard.reset()
+            go(process)
+            heard(process)
+            assert slow.wait(20)
+            return guard.stop()
 
 
 def test_a_starved_sampler_is_counted():
@@ -187,6 +201,16 @@ def test_a_pause_is_harmless_where_the_kernel_kept_the_mark_of_a_lone_process():
     assert use.gaps == 0
     assert any("the kernel's mark covers it" in event for event in use.events)
     assert use.peak_bytes >= 60 * MB
+
+
+@pytest.mark.parametrize("forgets", [True, False])
+def test_in_a_later_step_a_pause_is_harmless_only_where_the_mark_is_of_that_step(monkeypatch, forgets):
+    if not forgets:
+        monkeypatch.setattr(tree.system, "forget_highest", lambda _: False)
+    program = 'take(120); held.clear(); say("high"); wait(); take(60); say("held"); wait()'
+    use = starved(program, alone=True, later=True)
+    assert (use.gaps == 0) == forgets
+    assert 60 * MB < use.peak_bytes < 110 * MB
 
 
 def test_a_child_that_ends_by_itself_leaves_its_peak_behind():
