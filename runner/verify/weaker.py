@@ -39,7 +39,7 @@ class Weakening:
 
 def weakenings(before: Spec, after: Spec) -> tuple[Weakening, ...]:
     """Every place where `after` is easier to pass than `before`. What cannot be compared counts as easier."""
-    found = [*_targets(before.acceptance, after.acceptance), *_guards(before.acceptance, after.acceptance)]
+    found = [*_targets(before, after), *_guards(before.acceptance, after.acceptance)]
     found += _limits(before.acceptance, after.acceptance)
     found += _ceiling("limits.memory", before.limits.memory_bytes, after.limits.memory_bytes)
     found += _measured(before, after)
@@ -104,20 +104,33 @@ def _data(before: Spec, after: Spec) -> Iterator[Weakening]:
             yield Weakening(f"datasets.{name}.allow_overlap", f"rows shared by splits are allowed: {new.allow_overlap}")
 
 
-def _targets(before: AcceptanceSpec, after: AcceptanceSpec) -> Iterator[Weakening]:
-    there = {t.id: t for t in after.targets}
-    for old in before.targets:
+def _targets(before: Spec, after: Spec) -> Iterator[Weakening]:
+    there = {t.id: t for t in after.acceptance.targets}
+    # The default is lower where targets of another evaluation have to be met as well: the whole gate is no easier.
+    measured = {(t.id, t.metric) for t in after.acceptance.targets}
+    only_added = measured > {(t.id, t.metric) for t in before.acceptance.targets}
+    written = _with_confidence(before) | _with_confidence(after)
+    for old in before.acceptance.targets:
         place = f"acceptance.targets[{old.id}]"
         if old.id not in there:
             yield Weakening(place, "the target was taken away")
-        else:
-            yield from _target(place, old, there[old.id])
+            continue
+        yield from _target(place, old, there[old.id])
+        if not only_added or old.id in written:
+            yield from _floor(f"{place}.confidence", old.confidence, there[old.id].confidence)
+
+
+def _with_confidence(spec: Spec) -> set[str]:
+    """Ids of the targets whose confidence is written in the spec, where it is not the default then."""
+    shared = ("acceptance", "defaults", "confidence") in spec.positions
+    targets = enumerate(spec.acceptance.targets)
+    return {t.id for i, t in targets if shared or ("acceptance", "targets", i, "confidence") in spec.positions}
 
 
 def _target(place: str, old: TargetSpec, new: TargetSpec) -> Iterator[Weakening]:
     yield from _same(f"{place}.metric", old.metric, new.metric)
     yield from _same(f"{place}.kind", old.kind, new.kind)
-    for name in ("min_improvement", "confidence", "min_samples"):
+    for name in ("min_improvement", "min_samples"):
         yield from _floor(f"{place}.{name}", getattr(old, name), getattr(new, name))
     yield from _ceiling(f"{place}.max_attempts", old.max_attempts, new.max_attempts)
     yield from _ranked(f"{place}.proof", PROOFS, old.proof, new.proof)

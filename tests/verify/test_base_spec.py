@@ -4,6 +4,8 @@ import pytest
 
 from runner.cli.main import main
 from runner.errors import ExitCode
+from runner.spec.load import load_spec
+from runner.verify.weaker import weakenings
 from tests.verify.campaign import SPEC_PATH, Project, branched, commit, git
 from tests.verify.test_base import said
 
@@ -118,3 +120,44 @@ def test_a_campaign_moved_into_the_file_of_a_laxer_one_is_compared_with_itself(p
     project.edit_spec("name: lax,", "name: notes,")
     project.apply("run-3")
     assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+FIRST = "    - {id: llama_quality, metric: summary.fact_recall, min_improvement: 15%}\n"
+SECOND = "    - {id: right, metric: chain.chain_accuracy, min_improvement: 5%}\n"
+SURE = FIRST.replace("}", ", confidence: 0.98}")
+LESS_SURE = FIRST.replace("}", ", confidence: 0.95}")
+OTHERWISE = FIRST.replace("fact_recall", "exact_match")
+MEASURED = "acceptance.targets[llama_quality].metric: summary.fact_recall → summary.exact_match"
+LOWER = ["acceptance.targets[llama_quality].confidence: 0.98 → 0.95"]
+
+
+@pytest.mark.parametrize(
+    ("first", "targets", "lower"),
+    [
+        (FIRST, FIRST + SECOND, []),
+        (FIRST, SECOND + FIRST, []),
+        (FIRST, LESS_SURE, LOWER),
+        (FIRST, LESS_SURE + SECOND, LOWER),
+        (SURE, FIRST + SECOND, LOWER),
+        (FIRST, SURE + SECOND, []),
+        (FIRST, OTHERWISE + SECOND, [MEASURED, *LOWER]),
+    ],
+)
+def test_another_evaluations_target_lowers_no_threshold(tmp_path, first, targets, lower):
+    project = Project(tmp_path).write_inputs()
+    project.edit_spec(FIRST, first)
+    before = load_spec(project.spec, tmp_path)
+    assert before.acceptance.targets[0].confidence == 0.98
+    project.edit_spec(first, targets)
+    found = weakenings(before, load_spec(project.spec, tmp_path))
+    assert [f"{one.place}: {one.message}" for one in found] == lower
+
+
+def test_the_shared_confidence_is_compared_whatever_was_added(tmp_path):
+    project = Project(tmp_path).write_inputs()
+    project.edit_spec("resamples: 999}", "resamples: 999, confidence: 0.99}")
+    before = load_spec(project.spec, tmp_path)
+    project.edit_spec("confidence: 0.99}", "confidence: 0.9}")
+    project.edit_spec(FIRST, FIRST + SECOND)
+    [found] = weakenings(before, load_spec(project.spec, tmp_path))
+    assert found.message == "0.99 → 0.9"
