@@ -32,6 +32,7 @@ SCORING_PACKAGES = ("rapidfuzz", "sacrebleu")
 ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {
     "prepare": ("pillow",),
     "lengths": ("mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow"),
+    "forecast": ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow", "backend"),
     "score": SCORING_PACKAGES,
     "baselines": SCORING_PACKAGES,
     "select": (),

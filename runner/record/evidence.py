@@ -71,11 +71,12 @@ FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
         "limit_bytes": (int, type(None)),
         "mlx_peak_bytes": (int, type(None)),
         "forecast_bytes": (int, type(None)),
+        "rows_forecast_bytes": (int, type(None)),
     },
 }
 ANSWERS = frozenset({"sample", "completion", "score"})  # what `Record.evidence` holds
 OBSERVED = frozenset({"memory"})  # what `Record.observed` holds
-_OPTIONAL = {"prompt": "completion"}
+_OPTIONAL = {"prompt": "completion", "rows_forecast_bytes": "memory"}
 _ORDER = ("kind", "evaluation", "arm", "sample", "metric", "of", "step")
 
 

@@ -18,6 +18,7 @@ from runner.record.model import Record, StepRecord
 
 Points = tuple[tuple[float, int], ...]  # (seconds since the step began, bytes)
 _KEPT = ("samples", "gaps", "interval_seconds", "limit_bytes", "mlx_peak_bytes", "forecast_bytes")
+_COUNTED = "rows_forecast_bytes"  # only where rows or prompts were counted
 _MOVED = ("timeline", "pauses")
 
 
@@ -36,6 +37,7 @@ def _row(step: str, seen: Mapping[str, Any]) -> Row:
         "mark_bytes": peak if peak > max(size for _, size in points) else None,
         "pauses": seen.get("pauses"),
         **{name: seen.get(name) for name in _KEPT},
+        **({_COUNTED: seen[_COUNTED]} if _COUNTED in seen else {}),
     }
 
 
@@ -85,6 +87,7 @@ def _memory(step: StepRecord, row: Row) -> dict[str, Any]:
     return {
         **step.memory,
         **{name: row[name] for name in _KEPT},
+        _COUNTED: row.get(_COUNTED),
         "gaps": _gaps(row),
         "peak_bytes": peak,
     }
@@ -115,7 +118,7 @@ def _older(step: StepRecord) -> dict[str, Any]:
 def disagreements(record: Record, seen: Iterable[StepRecord]) -> Iterator[str]:
     """Where the memory that a record states of its steps is not what was seen, and where it contradicts itself."""
     for stated, real in zip(record.steps, seen, strict=True):
-        for name in ("peak_bytes", *_KEPT):
+        for name in ("peak_bytes", *_KEPT, _COUNTED):
             one, two = stated.memory.get(name), real.memory.get(name)
             if one != two:
                 yield f"`{stated.id[:80]}`: `{name}` is {two}, recorded {str(one)[:40]}"

@@ -274,6 +274,7 @@ WATCHED = {
     "crossed": False,
     "mlx_peak_bytes": 900_000_000,
     "forecast_bytes": 950_000_000,
+    "rows_forecast_bytes": 920_000_000,
     "timeline": [[0.1, 400_000_000], [0.9, PEAK_BYTES], [1.5, 700_000_000]],
     "pauses": [[1.1, 0.35, 0]],
 }

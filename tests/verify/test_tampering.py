@@ -179,6 +179,14 @@ def test_memory_peaks_lowered_in_the_steps(project):
     assert "`peak_bytes` is 1500000000, recorded 1" in outcome(project)[1]
 
 
+def test_a_forecast_for_counted_rows_drawn_to_the_peak(project):
+    record, _ = project.stored(project.names[0])
+    drawn = {s.id: {**s.memory, "rows_forecast_bytes": s.memory["mlx_peak_bytes"]} for s in record.steps if s.memory}
+    steps = tuple(dataclasses.replace(s, memory=drawn.get(s.id, {})) for s in record.steps)
+    project.forge(project.names[0], steps=steps)
+    assert "`rows_forecast_bytes` is 920000000, recorded 900000000" in outcome(project)[1]
+
+
 def test_attempts_left_out_of_a_later_record(project):
     project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
     name = project.apply("run-2")
