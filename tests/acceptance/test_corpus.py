@@ -114,3 +114,23 @@ def test_the_leave_one_out_parts_of_a_mean_are_its_changes():
     pair = pair_of(Measure(cer.id, cer.info, before, before))
     parts = cluster_contrasts(reading_of(cer.info, "relative"), pair, -0.1)
     assert parts == pytest.approx([0.1 * edits / 50 for edits, _ in rows])
+
+
+@pytest.mark.parametrize("least", [0.1, 0.15, 0.2, 0.3])
+def test_a_corpus_metric_that_reaches_its_target_exactly_meets_it(least):
+    worse = answered("cer", lambda i, arm: 2)
+    rows = tuple((edits * (1 - least), length) for edits, length in worse.before.statistics)
+    after = replace(worse.before, statistics=rows, value=worse.before.value * (1 - least))
+    exact = Measure(worse.id, worse.info, worse.before, after)
+    target = TargetSpec("t", worse.id, least, min_samples=10, proof="estimate", resamples=99)
+    assert judge_target(target, exact, attempts=0, seed=1).status == "pass"
+    more = replace(target, min_improvement=least + 1e-6)
+    assert judge_target(more, exact, attempts=0, seed=1).status == "fail"
+
+
+@pytest.mark.parametrize("metric", ["cer", "chrf", "bleu"])
+def test_one_cluster_of_a_corpus_metric_proves_no_drop_beyond_what_is_allowed(metric):
+    worse = replace(answered(metric, lambda i, arm: (3, 9)[arm]), clusters=("문서",) * 40)
+    guards = GuardSpec(max_regression=0.01, resamples=99)
+    (check,) = judge_guards(guards, {worse.id: worse}, seed=1, attempts={})
+    assert (check.status, check.p_value) == ("warn", 0.5)

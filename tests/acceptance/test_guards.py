@@ -177,3 +177,12 @@ def test_one_sample_proves_no_drop_and_no_number_is_an_error():
     assert (alone.status, alone.p_value) == ("warn", 0.5)
     (broken,) = judged(measure([0.5, 0.5], [0.5, math.nan], name="a.fact_recall"))
     assert (broken.status, broken.details["code"]) == ("error", "unusable")
+
+
+def test_in_a_family_a_drop_must_be_larger_to_be_seen():
+    others = [moved(100, 3, 3, name=f"b.m{i}") for i in range(7)]
+    alone, family = (judged(moved(100, 0, 0), *more)[0] for more in ([], others))
+    assert alone.details["smallest_visible_drop_points"] == pytest.approx(0.05)
+    assert family.details["smallest_visible_drop_points"] == pytest.approx(0.08)
+    losses = next(k for k in range(1, 100) if judged(moved(100, 0, k), *others)[0].status == "fail")
+    assert losses == 8

@@ -269,3 +269,12 @@ def test_statistics_that_are_not_finite_are_an_error():
     check = judge_target(target(), Measure(METRIC, ERRORS, broken, broken), attempts=0, seed=1)
     assert check.status == "error"
     assert "`a`" in check.reason
+
+
+def test_samples_that_move_together_are_needed_in_whole_clusters():
+    step = np.repeat([1.0, -1.0, 0.0], [14, 8, 98])
+    before = np.repeat([0.0, 1.0, 1.0, 0.0], [14, 8, 12, 86])
+    alone = judged(before, before + step)
+    twins = tuple(f"문서-{i // 2}" for i in range(240))
+    together = judged(np.repeat(before, 2), np.repeat(before + step, 2), clusters=twins)
+    assert alone.details["samples_needed"] * 2 == together.details["samples_needed"]
