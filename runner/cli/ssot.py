@@ -1,4 +1,4 @@
-"""`ssot log | show | verify | export | correct | waive`: look into the project's records, and add remarks."""
+"""`ssot log | show | verify | affected | export | correct | waive`: look into the records, and add remarks."""
 
 from __future__ import annotations
 
@@ -102,6 +102,26 @@ def verify(base: str | None) -> int:
         click.echo(f"  = help: {one_line(help, 600)}", err=True)
     click.echo(_verified(len(contents.stored), len(problems)))
     return int(ExitCode.INTEGRITY if problems else ExitCode.SUCCESS)
+
+
+@ssot.command(short_help="List the specs that a gate has to check.")
+@click.option("--base", metavar="REF", help="Only those that a change since this commit concerns.")
+def affected(base: str | None) -> int:
+    """List the specs that a gate has to check, one a line: those with a record, or that changed since REF.
+
+    A change concerns a spec by its own file, the files it includes, its lock, data, models and records. What belongs to
+    no spec and is no document (*.md, docs/) concerns every spec that has a record.
+
+    \b
+      lorarun ssot affected --base origin/main
+    """
+    from runner.verify.affected import affected as find_affected
+    from runner.verify.git import base_of
+
+    root = find_root()
+    for path in find_affected(root, base_of(root, base) if base is not None else None):
+        click.echo(path)
+    return int(ExitCode.SUCCESS)
 
 
 @ssot.command()

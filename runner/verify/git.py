@@ -83,6 +83,17 @@ class Base:
                 found.append(Entry(os.fsdecode(name), mode, oid))
         return tuple(found)
 
+    def changed(self) -> tuple[str, ...]:
+        """Paths below the project's root that differ between the commit and HEAD; a renamed file is two.
+
+        Raises:
+            UsageError: there is no HEAD.
+        """
+        # Plumbing, and submodules told: neither attributes nor .gitmodules of the change can hide a path.
+        how = ("-r", "-z", "--name-only", "--no-renames", "--ignore-submodules=none", "--relative")
+        listed = _git(self.root, "diff-tree", *how, self.commit, "HEAD")
+        return tuple(os.fsdecode(name) for name in listed.split(b"\0") if name)
+
 
 def base_of(root: Path, ref: str) -> Base:
     """The commit that `ref` names.

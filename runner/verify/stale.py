@@ -61,6 +61,8 @@ def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator
             yield _by_lock("data", f"data set `{name}`", recorded, locked.digest if locked else "")
             continue
         yield _compared("data", f"data set `{name}`", recorded, found)
+        locked = lock.datasets.get(name) if lock else None
+        yield from _locked_otherwise(f"data set `{name}`", recorded, locked.digest if locked else "")
 
 
 def _models(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
@@ -70,11 +72,11 @@ def _models(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterat
         if recorded is None or model is None:
             yield Finding("models", "stale", f"model `{name}` has no digest, or is no longer in the spec")
             continue
-        folder = root / model.path
+        folder, locked = root / model.path, lock.models.get(name) if lock else None
         if folder.is_dir() and folder.resolve().is_relative_to(root.resolve()):
             yield _compared("models", f"model `{name}`", recorded, digest_checkpoint(folder))
+            yield from _locked_otherwise(f"model `{name}`", recorded, locked.digest if locked else "")
             continue
-        locked = lock.models.get(name) if lock else None
         yield _by_lock("models", f"model `{name}`", recorded, locked.digest if locked else "")
 
 
@@ -90,6 +92,12 @@ def _by_lock(name: str, what: str, recorded: str, locked: str) -> Finding:
     if locked == recorded:
         return Finding(name, "unchecked", f"{what} is not in the checkout; the lock names the recorded digest")
     return Finding(name, "stale", f"{what} is locked to {short(locked)}, the record is of {short(recorded)}")
+
+
+def _locked_otherwise(what: str, recorded: str, locked: str) -> Iterator[Finding]:
+    """A lock that names another digest than the record, though what is in the checkout may be what was recorded."""
+    if locked and locked != recorded:
+        yield Finding("lock", "stale", f"{what} is locked to {short(locked)}, the record is of {short(recorded)}")
 
 
 def _digest_in(entry: Any) -> str | None:

@@ -2,8 +2,8 @@
 # The gate of a pull request, the same on every CI: validate, plan, verify history, check the record, write the reports.
 # Reads only the checkout; needs no model, no MLX, no secret and no network.
 #
-#   LORARUN_SPEC      the spec, e.g. specs/demo.yaml; empty: every spec that changed or got a record since the base
-#   LORARUN_BASE      the commit that the change is compared with; empty: no comparison
+#   LORARUN_SPEC      the spec, e.g. specs/demo.yaml; empty: every spec that what changed since the base concerns
+#   LORARUN_BASE      the commit that the change is compared with; empty: no comparison, every spec that has a record
 #   LORARUN_OUT       folder for the reports (lorarun-report): comment.md, and one folder a spec
 #   LORARUN_INPUTS    true: data and model folders must be in the checkout (false)
 #   LORARUN_LANGUAGE  en or ko; empty: the campaign's own
@@ -12,6 +12,7 @@
 # Exit code: of several, tampering (8) before a resource limit (10), a failed step (5), FAIL (6), INCONCLUSIVE (7).
 set -uo pipefail
 
+# An empty array counts as unset in bash before 4.4, which macOS has: ${x[@]+"${x[@]}"}.
 base=${LORARUN_BASE:-}
 out=${LORARUN_OUT:-lorarun-report}
 read -r -a lorarun <<<"${LORARUN_COMMAND:-lorarun}"
@@ -45,22 +46,6 @@ quietly() {
     if [ "$findings" = github ]; then echo "::$token::"; fi
 }
 
-# The specs that differ from the base, and those that a new record is about. A record's text is only compared, and only
-# an existing file under specs/ counts.
-changed() {
-    {
-        git -c core.quotepath=off diff --name-only --diff-filter=d "$base" HEAD -- specs
-        git -c core.quotepath=off diff --name-only --diff-filter=A "$base" HEAD -- ssot/records | while IFS= read -r record; do
-            python3 -c 'import json, sys; print(json.load(open(sys.argv[1], encoding="utf-8"))["spec_path"])' "$record"
-        done
-    } | sort -u | while IFS= read -r spec; do
-        case $spec in
-        *..*) ;;
-        specs/*.yaml | specs/*.yml) if [ -f "$spec" ]; then printf '%s\n' "$spec"; fi ;;
-        esac
-    done
-}
-
 # A line of ours at the head of the comment; no text of the checkout is in it.
 remark() { printf '> ❌ %s\n\n' "$1" >>"$out/comment.md"; }
 
@@ -69,14 +54,15 @@ gate() {
     name=${spec#specs/} name=${name%.*}
     folder=$out/${name//\//-}
     mkdir -p "$folder"
-    run "validate $spec" "${lorarun[@]}" validate "$spec" --format "$findings" "${inputs[@]}"
+    run "validate $spec" "${lorarun[@]}" validate "$spec" --format "$findings" ${inputs[@]+"${inputs[@]}"}
     local valid=${codes[${#codes[@]} - 1]}
     # What would run again here. Step outputs are not in git, so this informs and does not gate.
     echo "== plan $spec"
     "${lorarun[@]}" plan "$spec" >"$folder/plan.txt" 2>&1 || true
     quietly head -c 20000 "$folder/plan.txt"
     # The reports say what the check found; where there is nothing to check, they say why.
-    run "check $spec" "${lorarun[@]}" report "$spec" --check ${base:+--base "$base"} --out "$folder" "${language[@]}"
+    run "check $spec" "${lorarun[@]}" report "$spec" --check ${base:+--base "$base"} --out "$folder" \
+        ${language[@]+"${language[@]}"}
     if [ -f "$folder/report.xml" ]; then mv "$folder/report.xml" "$folder/junit.xml"; fi
     if [ -f "$folder/annotations.txt" ]; then
         if [ "$findings" = github ]; then cat "$folder/annotations.txt"; fi
@@ -119,11 +105,20 @@ fi
 specs=()
 if [ -n "${LORARUN_SPEC:-}" ]; then
     specs=("$LORARUN_SPEC")
-elif [ -n "$base" ]; then
-    while IFS= read -r spec; do specs+=("$spec"); done < <(changed)
+else
+    listed=$("${lorarun[@]}" ssot affected ${base:+--base "$base"})
+    code=$?
+    if [ "$code" -ne 0 ]; then
+        echo "== ssot affected: exit code $code"
+        codes+=("$code")
+        remark "\`lorarun ssot affected\` could not tell what to check (exit code $code): see the job's log."
+    fi
+    while IFS= read -r spec; do
+        if [ -n "$spec" ]; then specs+=("$spec"); fi
+    done <<<"$listed"
 fi
 for spec in ${specs[@]+"${specs[@]}"}; do gate "$spec"; done
-if [ "${#specs[@]}" -eq 0 ]; then echo "no spec changed and no record was added"; fi
+if [ "${#specs[@]}" -eq 0 ]; then echo "no spec is concerned by this change"; fi
 
 for wanted in 8 10 5 6 7; do
     for code in "${codes[@]}"; do

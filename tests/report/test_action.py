@@ -5,6 +5,7 @@ What the comment, the step summary, the annotations, JUnit and the exit code say
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import yaml
 from lxml import etree
 
+from runner.models.lock import lock_path
 from runner.store import ssot
 from tests.report.test_ci import ROOT, git
 from tests.verify.campaign import SPEC_PATH, Project
@@ -56,6 +58,13 @@ class Forge:
         git(self.work, "commit", "-qm", "base")
         git(folder, "clone", "-q", "--bare", str(self.work), str(self.origin))
         git(self.work, "checkout", "-qb", "change")
+
+    def as_base(self) -> None:
+        """What the working copy holds becomes the base branch."""
+        git(self.work, "add", "-A")
+        git(self.work, "commit", "-qm", "base again")
+        git(self.work, "branch", "-qf", "main", "change")
+        git(self.work, "push", "-q", str(self.origin), "main")
 
     def run(self, *, depth: int = 0) -> Run:
         """Push the branch, merge it as GitHub does, check that out as actions/checkout does, and run the steps."""
@@ -218,3 +227,49 @@ def test_a_mistake_in_the_spec_is_in_the_comment_and_at_its_line(forge: Forge) -
     assert "rankk" in done.comment
     assert any(f"file={SPEC_PATH},line=17" in line for line in done.annotations("error"))
     assert int(done.tests().get("errors")) == 1
+
+
+def without_a_row(forge: Forge) -> None:
+    path = forge.work / "data/notes/test.jsonl"
+    path.write_text("".join(path.read_text(encoding="utf-8").splitlines(keepends=True)[1:]), encoding="utf-8")
+
+
+def with_another_model(forge: Forge) -> None:
+    (forge.work / "data/models/tiny/config.json").write_text('{"model_type": "llama", "x": 1}')
+
+
+def with_a_lock_of_other_digests(forge: Forge) -> None:
+    other = "sha256:" + "0" * 64
+    models = {"llama": {"path": "data/models/tiny", "digest": other}}
+    lock = {"lorarun_lock": 1, "models": models, "datasets": {"notes": {"path": "data/notes", "digest": other}}}
+    (forge.work / lock_path(SPEC_PATH)).write_text(json.dumps(lock), encoding="utf-8")
+
+
+@pytest.mark.parametrize("harm", [without_a_row, with_another_model, with_a_lock_of_other_digests])
+def test_a_change_below_a_record_is_not_passed(forge: Forge, harm: Callable[[Forge], None]) -> None:
+    harm(forge)
+    done = forge.run()
+    assert done.code == 7, done.log
+    assert done.comment.startswith("## ❔ INCONCLUSIVE")
+    assert done.annotations("error")
+
+
+@pytest.mark.parametrize("part", ["specs/공통.yaml", "shared/models.yaml"])
+def test_a_changed_part_gates_the_specs_that_include_it_and_is_no_spec_of_its_own(forge: Forge, part: str) -> None:
+    own = "models:\n  llama: {family: llama, path: data/models/tiny}\n"
+    forge.project.edit_spec(own, f"include: [{part}]\n")
+    (forge.work / part).parent.mkdir(exist_ok=True)
+    (forge.work / part).write_text(own, encoding="utf-8")
+    forge.as_base()
+    (forge.work / part).write_text(own.replace("path:", "dtype: float32, path:"), encoding="utf-8")
+    done = forge.run()
+    assert done.code == 7, done.log
+    assert [line for line in done.log.splitlines() if line.startswith("== check ")][:1] == [f"== check {SPEC_PATH}"]
+    assert f"== check {part}" not in done.log
+
+
+def test_words_for_people_gate_nothing(forge: Forge) -> None:
+    (forge.work / "README.md").write_text("안녕\n", encoding="utf-8")
+    done = forge.run()
+    assert done.code == 0, done.log
+    assert "no spec is concerned by this change" in done.log

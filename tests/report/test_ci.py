@@ -77,7 +77,7 @@ def test_the_gate_refuses_a_base_that_is_not_there(project: Path) -> None:
 def test_a_change_of_nothing_gates_nothing_but_history(project: Path) -> None:
     done = gate(project, LORARUN_BASE=git(project, "rev-parse", "HEAD"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "no spec changed and no record was added" in done.stdout
+    assert "no spec is concerned by this change" in done.stdout
 
 
 @pytest.mark.slow
@@ -93,6 +93,29 @@ def test_the_gate_finds_the_specs_that_changed_or_got_a_record(project: Path) ->
     assert "== check specs/demo.yaml" in done.stdout
     assert "== check specs/새 것.yaml" in done.stdout
     assert "--help" not in done.stdout
+
+
+@pytest.mark.slow
+def test_without_spec_and_base_the_gate_checks_every_spec_with_a_record(project: Path) -> None:
+    done = gate(project)
+    assert "== check specs/demo.yaml" in done.stdout
+    assert done.returncode == 8, done.stdout + done.stderr
+
+
+def test_the_gate_fails_where_it_cannot_tell_what_to_check(project: Path, tmp_path: Path) -> None:
+    program = tmp_path / "lorarun"
+    program.write_text('#!/bin/sh\n[ "$2" = verify ] || exit 2\n')
+    program.chmod(0o755)
+    done = gate(project, LORARUN_COMMAND=str(program))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "could not tell what to check" in (project / "lorarun-report" / "comment.md").read_text(encoding="utf-8")
+
+
+def test_the_gate_expands_no_array_that_an_old_bash_takes_for_unset() -> None:
+    # bash before 4.4 (macOS has 3.2) ends at "${x[@]}" of an empty x under `set -u`.
+    text = GATE.read_text(encoding="utf-8")
+    bare = set(re.findall(r'(?<!\+)"\$\{(\w+)\[@\]\}"', text))
+    assert bare == {"lorarun", "codes"}  # the command has a word, and the first check has a code, always
 
 
 @pytest.mark.slow
@@ -134,7 +157,7 @@ def test_zizmor_finds_nothing_in_action_and_workflows() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("path", ["action.yml", *WORKFLOWS, "docs/ci.md"])
+@pytest.mark.parametrize("path", ["action.yml", *WORKFLOWS, "docs/ci.md", "README.md"])
 def test_every_action_is_pinned_by_its_commit_with_its_version_beside_it(path: str) -> None:
     used = re.findall(r"uses: (?!\./)(.+)", (ROOT / path).read_text(encoding="utf-8"))
     assert used
@@ -148,6 +171,55 @@ def test_no_expression_is_pasted_into_a_script(path: str) -> None:
     scripts = [step.get("run", "") + str(step.get("with", {}).get("script", "")) for j in jobs for step in j["steps"]]
     assert any(scripts)
     assert not any("${{" in script for script in scripts)
+
+
+def installing() -> dict[str, list[str]]:
+    """By CI, the shell lines up to the installation of lorarun."""
+    github = yaml.safe_load((folder() / "ci/github/lorarun.yml").read_text(encoding="utf-8"))
+    gitlab = yaml.safe_load((folder() / "ci/gitlab/lorarun.gitlab-ci.yml").read_text(encoding="utf-8"))
+    step = next(s for s in github["jobs"]["gate"]["steps"] if s.get("name", "").startswith("Install"))
+    lines = [line for line in gitlab["lorarun"]["before_script"] if not line.startswith("apt-get")]
+    assert github["env"]["LORARUN_SOURCE"] == gitlab["lorarun"]["variables"]["LORARUN_SOURCE"] == ""
+    return {"github": [step["run"]], "gitlab": lines}
+
+
+COMMIT = "0123456789abcdef" * 2 + "01234567"
+
+
+@pytest.mark.parametrize("forge", ["github", "gitlab"])
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("", 2),
+        ("lorarun", 2),
+        ("lorarun>=0.1", 2),
+        ("git+https://example.org/o/r", 2),
+        ("git+https://example.org/o/r@main", 2),
+        ("git+https://example.org/o/r@HEAD#" + COMMIT, 2),
+        (f"git+http://example.org/o/r@{COMMIT}", 2),
+        (f"git+https://example.org/o/r@{COMMIT}", 0),
+    ],
+)
+def test_copied_workflows_install_only_a_commit_that_somebody_filled_in(
+    forge: str, source: str, code: int, tmp_path: Path
+) -> None:
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@" >"$0.told"\n')
+    python.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "LORARUN_SOURCE": source}
+    shell = ["bash", "-e", "-o", "pipefail", "-c", "\n".join(installing()[forge])]
+    done = subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("fill in LORARUN_SOURCE" in done.stdout) == (code != 0)
+    told = tmp_path / "python.told"
+    assert (told.read_text() if told.exists() else "").endswith(f"lorarun @ {source}\n" if code == 0 else "")
+
+
+def test_the_gate_runs_on_every_change() -> None:
+    github = yaml.safe_load((folder() / "ci/github/lorarun.yml").read_text(encoding="utf-8"))
+    gitlab = yaml.safe_load((folder() / "ci/gitlab/lorarun.gitlab-ci.yml").read_text(encoding="utf-8"))
+    assert github[True] == "pull_request"  # YAML 1.1 reads `on` as true
+    assert gitlab["lorarun"]["rules"] == [{"if": '$CI_PIPELINE_SOURCE == "merge_request_event"'}]
 
 
 def test_workflows_ask_for_no_more_rights_than_they_need() -> None:
