@@ -10,7 +10,7 @@ import click
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.files import read_text, write_text
 from runner.scaffold.fmt import format_text
-from runner.scaffold.init import TEMPLATES
+from runner.scaffold.init import GATE, TEMPLATES
 from runner.scaffold.init import init as begin
 from runner.scaffold.migrate import migrate as migrated
 from runner.spec.diagnostics import render
@@ -99,4 +99,6 @@ def init(folder: Path, template: str, name: str) -> int:
         click.echo(f"kept   {(folder / path).as_posix()} (it was there)", err=True)
     where = "" if folder == Path() else f"cd {folder.as_posix()} && "
     click.echo(f"next:  {where}lorarun validate {made.spec}")
+    if GATE in made.written:
+        click.echo(f"       for CI: fill in LORARUN_SOURCE in {(folder / GATE).as_posix()}; until then its runs fail")
     return int(ExitCode.SUCCESS)

@@ -21,6 +21,7 @@ from runner.spec.json_schema import schema_text
 TEMPLATES = ("demo", "text", "vision", "chain", "ticket")
 _DATA = {"text": ("pairs",), "vision": ("images",), "chain": ("images", "pairs"), "ticket": ("images", "pairs")}
 SCHEMA = "docs/lorarun.schema.json"  # where the first line of a spec leads an editor
+GATE = ".github/workflows/lorarun.yml"  # whose user has to say where lorarun comes from
 _WORKFLOWS = "ci/github"
 _DEMO = ("specs/demo.yaml", "data/demo", "data/models")
 

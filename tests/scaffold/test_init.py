@@ -69,4 +69,9 @@ def test_another_template_is_a_usage_error(tmp_path):
 def test_the_command_says_what_comes_next(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["init", "new", "--template", "vision"]) == ExitCode.SUCCESS
-    assert capsys.readouterr().out.splitlines()[-1] == "next:  cd new && lorarun validate specs/new.yaml"
+    gate = ".github/workflows/lorarun.yml"
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "next:  cd new && lorarun validate specs/new.yaml",
+        f"       for CI: fill in LORARUN_SOURCE in new/{gate}; until then its runs fail",
+    ]
+    assert 'LORARUN_SOURCE: ""' in (tmp_path / "new" / gate).read_text(encoding="utf-8")
