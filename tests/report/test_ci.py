@@ -57,15 +57,15 @@ def test_the_gate_writes_every_report_and_ends_with_the_worst_code(project: Path
     names = {"comment.md", "junit.xml", "plan.txt", "report.html", "report.json"}
     assert {p.name for p in (out / "demo").iterdir()} == names
     assert etree.parse(out / "demo" / "junit.xml").getroot().tag == "testsuites"
-    assert (out / "comment.md").read_text(encoding="utf-8").startswith("## ❌ FAIL")
+    assert (out / "comment.md").read_text(encoding="utf-8").startswith("## ⛔ REFUSED")
 
 
 @pytest.mark.slow
 def test_on_github_the_gate_annotates_and_fills_the_step_summary(project: Path) -> None:
     summary = project / "summary.md"
     done = gate(project, LORARUN_SPEC="specs/demo.yaml", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
-    assert "::error file=specs/ticket019-mini.yaml,line=1,title=FAIL" in done.stdout
-    assert "FAIL" in summary.read_text(encoding="utf-8")
+    assert "::error file=specs/ticket019-mini.yaml,line=1,title=lorarun check" in done.stdout
+    assert "REFUSED" in summary.read_text(encoding="utf-8")
 
 
 def test_the_gate_refuses_a_base_that_is_not_there(project: Path) -> None:
