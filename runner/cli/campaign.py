@@ -147,7 +147,7 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
 )
 @click.option("--keep", "environment_change", flag_value="keep", help="Keep outputs whose environment alone changed.")
 @click.option("--lock-timeout", type=float, default=0.0, metavar="SECONDS", help="Wait so long for another run to end.")
-@click.option("--offline", is_flag=True, help="Fetch no model that is not here; say what is missing.")
+@click.option("--offline", is_flag=True, help="Fetch no model and no data; say what is missing.")
 @click.option("--locked", is_flag=True, help="Run only with the inputs that the spec's lock holds; else exit 4.")
 @click.option(
     "--adapt",
@@ -176,8 +176,9 @@ def apply(
 ) -> int:
     """Run SPEC: steps that are not cached, then the verdict, the record and the reports.
 
-    Hub models that are not on this machine are fetched first, after their sizes were said and held against the disk;
-    a fetch that was ended goes on where it stopped. `--offline` or HF_HUB_OFFLINE=1 forbids it.
+    Hub models and data sets that are not on this machine are fetched first, after their sizes were said and held
+    against the disk; a model's fetch that was ended goes on where it stopped. `--offline` or HF_HUB_OFFLINE=1
+    forbids it.
 
     SPEC may be a plan that `lorarun plan --out FILE.json` saved; it is refused when anything changed since.
 

@@ -1,4 +1,4 @@
-"""How a model that is being fetched is told of: what comes and how much, how far it is, what came."""
+"""How a model or data set that is being fetched is told of: what comes and how much, how far it is, what came."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def fetch_line(event: dict[str, Any]) -> str:
     """One line of an event of a fetch, which may come from a journal that anybody wrote; "" for other events."""
     kind, model = event.get("event"), one_line(str(event.get("model", "")), 60)
     total, commit = _count(event, "total"), one_line(str(event.get("commit", "")), 40)
+    if kind in ("fetch_data", "fetched_data"):
+        return one_line(str(event.get("text", "")), 600)
     if kind == "fetch":
         here = total - _count(event, "missing")
         there = f", {size(here)} of them are here" if here else ""

@@ -59,14 +59,16 @@ def lock(spec: Path, only_check: bool) -> int:
 
 @click.command()
 @SPEC
-@click.option("--update", is_flag=True, help="Take the revision's newest commit, whatever is locked.")
+@click.option("--update", is_flag=True, help="Take the newest commit of each revision, whatever is locked or here.")
 def fetch(spec: Path, update: bool) -> int:
     """Bring the hub models of SPEC into the Hugging Face cache, and its hub data sets into the project.
 
     `lorarun apply` does it by itself.
 
-    Only what the packages read comes; a fetch that was ended goes on where it stopped; every file is compared with the
-    hub's digest, and the checkpoint is vetted. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT are honoured.
+    Of a model only what the packages read comes; a fetch that was ended goes on where it stopped, and the checkpoint is
+    vetted. A data set comes whole or not at all, anew where the spec's source or revision changed; a file of it that
+    you edited is never replaced. Every file is compared with the hub's digest. HF_TOKEN, HTTPS_PROXY and HF_ENDPOINT
+    are honoured.
 
     \b
       lorarun fetch specs/ticket019.yaml
@@ -89,7 +91,7 @@ def fetch(spec: Path, update: bool) -> int:
             wanted.append(model)
     with resumable(f"lorarun fetch {one_line(spec)}"):
         _fetch(wanted, commits)
-        bring_data(loaded, root, lambda event: click.echo(one_line(event["text"])))
+        bring_data(loaded, root, lambda event: click.echo(one_line(event["text"])), update=update)
     click.echo(f"next: lorarun apply {one_line(spec)}", err=True)
     return int(ExitCode.SUCCESS)
 

@@ -116,8 +116,6 @@ def _line_of(event: Event) -> str:
         return f"{place} FAILED  {event['step']}: {event['message']}"
     if kind == "adapted":
         return f"{event['step']}: {event['text']}; it starts anew"
-    if kind == "fetched_data":
-        return str(event["text"])
     if kind == "warning":
         return f"warning: {event['text']}"
     if kind.startswith("fetch"):

@@ -7,13 +7,14 @@ import http.client
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import InvalidError, ResourceError
 from runner.models.download import DEFAULT_ENDPOINT, SPARE_BYTES, token
-from runner.models.hub import ATTEMPTS, Hub, HubError, RemoteFile
+from runner.models.hub import ATTEMPTS, Hub, HubError, Listing, RemoteFile
 
 _ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION = re.compile(r"\w[\w.\-/]{0,199}")
@@ -36,6 +37,41 @@ class HubFiles:
     names: tuple[str, ...]
 
 
+def look_up(hub_id: str, revision: str) -> Listing:
+    """The files of a data set at a revision, with their sizes and digests.
+
+    Raises:
+        InvalidError: offline, refused, or missing.
+    """
+    with _told(hub_id):
+        return _hub(hub_id, revision).listing(hub_id, revision)
+
+
+def receive(hub_id: str, commit: str, wanted: Sequence[RemoteFile], folder: Path) -> None:
+    """Receive files at a commit into a folder that has none of them.
+
+    Raises:
+        InvalidError: offline, refused, or broken off.
+        ResourceError: not enough disk.
+    """
+    hub = _hub(hub_id, commit)
+    _must_fit(sum(f.bytes for f in wanted), folder)
+    with _told(hub_id):
+        for file in wanted:
+            _receive(hub, hub_id, commit, file, folder)
+
+
+def is_same(path: Path, file: RemoteFile) -> bool:
+    """Whether the file here has the bytes of the hub's."""
+    if not path.is_file() or path.stat().st_size != file.bytes:
+        return False
+    hasher = _hasher(file)
+    with path.open("rb") as f:
+        while block := f.read(2**20):
+            hasher.update(block)
+    return hasher.hexdigest() == file.blob
+
+
 def fetch_files(hub_id: str, revision: str, folder: Path, choose: Choose) -> HubFiles:
     """Receive the files that `choose` picks of a data set's names.
 
@@ -43,22 +79,32 @@ def fetch_files(hub_id: str, revision: str, folder: Path, choose: Choose) -> Hub
         InvalidError: offline, refused, missing, or broken off.
         ResourceError: not enough disk.
     """
+    listing = look_up(hub_id, revision)
+    picked = {name for names in choose([f.name for f in listing.files]).values() for name in names}
+    wanted = [f for f in listing.files if f.name in picked]
+    receive(hub_id, listing.commit, wanted, folder)
+    return HubFiles(listing.commit, tuple(f.name for f in wanted))
+
+
+def _hub(hub_id: str, revision: str) -> Hub:
     if not _ID.fullmatch(hub_id) or not _REVISION.fullmatch(revision) or ".." in revision:
         raise InvalidError(f"`{hub_id[:80]}` at `{revision[:80]}` is no data set", help="write `hf:owner/name`")
     if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE):
         raise InvalidError(f"HF_HUB_OFFLINE forbids fetching `{hub_id}`", help="unset it, or import a local copy")
     endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-    hub = Hub(endpoint=endpoint, token=token(), kind="datasets")
+    return Hub(endpoint=endpoint, token=token(), kind="datasets")
+
+
+@contextmanager
+def _told(hub_id: str) -> Iterator[None]:
     try:
-        listing = hub.listing(hub_id, revision)
-        picked = {name for names in choose([f.name for f in listing.files]).values() for name in names}
-        files = [f for f in listing.files if f.name in picked]
-        _must_fit(sum(f.bytes for f in files), folder)
-        for file in files:
-            _receive(hub, hub_id, listing.commit, file, folder)
+        yield
     except HubError as error:
         raise InvalidError(f"`{hub_id}`: {error.message}", help=_HELP.get(error.kind, "")) from error
-    return HubFiles(listing.commit, tuple(f.name for f in files))
+
+
+def _hasher(file: RemoteFile) -> hashlib._Hash:
+    return hashlib.sha256() if len(file.blob) == 64 else hashlib.sha1(b"blob %d\0" % file.bytes)
 
 
 def _must_fit(size: int, folder: Path) -> None:
@@ -74,7 +120,7 @@ def _receive(hub: Hub, hub_id: str, commit: str, file: RemoteFile, folder: Path)
     if not path.resolve().is_relative_to(folder.resolve()):
         raise HubError("missing", f"`{file.name[:80]}` is no name for a file")
     path.parent.mkdir(parents=True, exist_ok=True)
-    hasher = hashlib.sha256() if len(file.blob) == 64 else hashlib.sha1(b"blob %d\0" % file.bytes)
+    hasher = _hasher(file)
     with path.open("xb") as f:
         for attempt in range(ATTEMPTS):
             try:

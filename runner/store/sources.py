@@ -8,6 +8,7 @@ from runner.canonical import digest_value
 from runner.errors import InvalidError
 from runner.machine.file_digests import FileDigests
 from runner.spec.model import DatasetSpec
+from runner.store.hub_origin import HUB_PREFIX, read_origin, revision_of
 
 METADATA_ENDINGS = frozenset({".jsonl", ".csv", ".parquet"})
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic"})
@@ -17,13 +18,21 @@ def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> st
     """Digest of a data set: its split files and every image file in its folder, by relative path.
 
     Raises:
-        InvalidError: the folder or a split file is not there.
+        InvalidError: the folder or a split file is not there, or what is there came of another source or revision.
     """
     folder = root / dataset.path
-    if dataset.source.startswith("hf:") and not all((folder / name).exists() for name in dataset.splits.values()):
+    if dataset.source.startswith(HUB_PREFIX) and not all((folder / name).exists() for name in dataset.splits.values()):
         raise InvalidError(
             f"data set `{dataset.id}`: files of `{dataset.source}` are not in `{dataset.path}` yet",
             help="`lorarun apply` and `lorarun fetch` bring them where there is a network",
+        )
+    origin = read_origin(folder) if dataset.source.startswith(HUB_PREFIX) else None
+    if origin is not None and not origin.is_of(dataset):
+        came = f"`{origin.source[:200]}` at `{origin.revision[:80]}`"
+        wanted = f"`{dataset.source}` at `{revision_of(dataset)}`"
+        raise InvalidError(
+            f"data set `{dataset.id}`: `{dataset.path}` holds {came}, and the spec asks for {wanted}",
+            help="`lorarun apply` and `lorarun fetch` bring it where there is a network",
         )
     if not folder.is_dir():
         raise InvalidError(
