@@ -31,7 +31,8 @@ def compare_base(root: Path, ref: str, record: Record, stored: Iterable[Stored])
     """
     base = base_of(root, ref)
     known = tuple(stored)
-    return (*compare_history(root, base), *_policy(root, base, record, known), *_attempts(base, record, known))
+    looks = (*_attempts(base, record, known), *_test_data(base, record, known))
+    return (*compare_history(root, base), *_policy(root, base, record, known), *looks)
 
 
 def _attempts(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
@@ -46,6 +47,17 @@ def _attempts(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterato
             looks = f"{len(recipes)} earlier {'look' if len(recipes) == 1 else 'looks'}"
             said = f"{base.ref} holds {looks} at the same test data ({short(data)}) that the record does not count"
             yield Finding("attempts", "note", f"{said}: apply again on top of {base.ref} to have them counted")
+
+
+def _test_data(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
+    """Test data that the campaign's newest record on the base was not judged on, for instance under the same name."""
+    there = record_ids(base)
+    runs = [one for one in stored if one.id in there and one.record.kind == "campaign"]
+    newest = next((one for one in reversed(runs) if one.record.campaign == record.campaign), None)
+    other = sorted(record.attempts.keys() - newest.record.attempts.keys()) if newest else []
+    if newest and other:
+        said = f"judged on other test data ({', '.join(map(short, other))}) than {newest.id[:12]}"
+        yield Finding("data", "note", f"{said}, the newest record on {base.ref}: look at how its rows differ")
 
 
 def _recipes(ids: Iterable[str], stored: tuple[Stored, ...]) -> set[str]:

@@ -116,6 +116,11 @@ def _spec(record: Record, findings: list[Finding]) -> Spec:
         findings.append(failed("record", "the spec inside the record does not have the digests that the record names"))
     if (spec.metadata.name, spec.seed) != (record.campaign, record.seed):
         findings.append(failed("record", "the spec inside the record has another campaign or seed than the record"))
+    if spec.evidence != record.evidence_mode:
+        said = (
+            f"the spec inside the record asks for evidence `{spec.evidence}`, the record keeps {record.evidence_mode}"
+        )
+        findings.append(failed("record", said))
     return spec
 
 

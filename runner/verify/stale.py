@@ -31,7 +31,12 @@ def compare_checkout(root: Path, record: Record) -> tuple[Finding, ...]:
         return (Finding("recipe", "stale", f"`{record.spec_path}` cannot be read: {error.message}"),)
     except LorarunError as error:
         return (Finding("lock", "failed", error.message),)
-    return (*_digests(record, spec), *_data(root, record, spec, lock), *_models(root, record, spec, lock))
+    return (
+        *_digests(record, spec),
+        *_evidence(record, spec),
+        *_data(root, record, spec, lock),
+        *_models(root, record, spec, lock),
+    )
 
 
 def _digests(record: Record, spec: Spec) -> Iterator[Finding]:
@@ -44,6 +49,13 @@ def _digests(record: Record, spec: Spec) -> Iterator[Finding]:
         else:
             what = f"`{spec.path}` has another {name} ({short(now)}) than the record ({short(recorded)})"
             yield Finding(name, "stale", f"{what}: run `lorarun apply {spec.path}`")
+
+
+def _evidence(record: Record, spec: Spec) -> Iterator[Finding]:
+    """Evidence without texts proves less: it holds only where the checkout's spec asks for that."""
+    if record.evidence_mode == "digests" and spec.evidence == "full":
+        said = f"the record keeps digests of texts, and `{spec.path}` asks for texts: run `lorarun apply {spec.path}`"
+        yield Finding("evidence", "stale", said)
 
 
 def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:

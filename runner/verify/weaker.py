@@ -13,6 +13,7 @@ from runner.spec.model import AcceptanceSpec, GuardSpec, LimitSpec, MetricSpec, 
 PROOFS = ("estimate", "above_baseline", "half", "target")
 ON_INCONCLUSIVE = ("warn", "fail")
 GUARDED = ("quality", "all")
+EVIDENCE = ("digests", "full")  # without texts, scores are taken as they are
 # Fields of a data set that decide which samples there are and what a right answer is. `source` is for people only.
 READ = (
     "path",
@@ -42,6 +43,7 @@ def weakenings(before: Spec, after: Spec) -> tuple[Weakening, ...]:
     found = [*_targets(before, after), *_guards(before.acceptance, after.acceptance)]
     found += _limits(before.acceptance, after.acceptance)
     found += _ceiling("limits.memory", before.limits.memory_bytes, after.limits.memory_bytes)
+    found += _ranked("evidence", EVIDENCE, before.evidence, after.evidence)
     found += _measured(before, after)
     return tuple(found)
 

@@ -83,6 +83,7 @@ def test_a_link_in_place_of_a_base_file_is_not_followed(project):
         ("[summary.rougeL, summary.chrf]", "[summary.chrf]", "`summary.rougeL` is no longer guarded"),
         ("max_regression: 0", "max_regression: 5%", "acceptance.guards.max_regression: 0 → 0.05"),
         ("    - {metric: determinism, equals: 1.0}", "    []", "the limit was taken away"),
+        ("seed: 19", "seed: 19\nevidence: digests", "evidence: full → digests"),
         ("path: data/notes", "path: data/other", "datasets.notes.path: data/notes → data/other"),
         ("test: test.jsonl", "test: easy.jsonl", "datasets.notes.splits.test: test.jsonl → easy.jsonl"),
         ("    reference: summary", "    reference: text", "datasets.notes.reference: summary → text"),
@@ -245,6 +246,14 @@ def test_looks_at_the_test_data_that_are_on_the_base_and_not_counted_are_said(pr
     git(project.root, "merge", "-q", "main", "-m", "merged", "-X", "ours")
     report = check(project.root, project.names[-1], base="main")
     assert any("1 earlier look at the same test data" in f.message for f in report.findings if f.status == "note")
+
+
+def test_other_test_data_than_the_newest_record_of_the_base_was_judged_on_is_said(project):
+    name = project.apply("run-3")
+    assert said(project, status=("note",))[1] == []
+    project.forge(name, attempts={"sha256:" + "1" * 64: ()})
+    [message] = said(project, status=("note",))[1]
+    assert "judged on other test data (111111111111) than " in message
 
 
 def test_a_waiver_on_the_base_allows_exactly_the_thresholds_that_it_names(project, monkeypatch, capsys):

@@ -117,6 +117,7 @@ def test_a_spec_that_is_gone_makes_its_record_stale(project):
 
 
 def test_evidence_of_digests_is_judged_from_its_scores_and_said_to_be_unchecked(project):
+    project.edit_spec("seed: 19", "seed: 19\nevidence: digests")
     project.apply(mode="digests")
     text = b"".join(p.read_bytes() for p in (project.root / ssot.EVIDENCE).glob("*.gz"))
     record, rows = project.stored(project.names[-1])
@@ -126,6 +127,21 @@ def test_evidence_of_digests_is_judged_from_its_scores_and_said_to_be_unchecked(
     assert grave(report) == [("answers", "unchecked"), ("metrics", "unchecked")]
     assert (report.verdict.status, report.exit_code) == ("PASS", ExitCode.SUCCESS)
     assert record.evidence_mode == "digests"
+
+
+def test_evidence_without_texts_holds_only_where_the_spec_asks_for_it(project):
+    """Else a record could get around the comparison of its scores with its answers."""
+    name = project.apply(mode="digests")
+    report = check(project.root, str(project.spec))
+    assert {f.id: f.status for f in report.findings if f.status in ("failed", "stale")} == {
+        "record": "failed",
+        "evidence": "stale",
+    }
+    record, _ = project.stored(name)
+    project.forge(name, spec={**record.spec, "evidence": "digests"})
+    report = check(project.root, str(project.spec))
+    assert report.exit_code == ExitCode.GATE_INCONCLUSIVE
+    assert ("evidence", "stale") in grave(report)
 
 
 def test_attempts_count_alike_with_texts_and_with_digests(project):
