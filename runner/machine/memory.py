@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from pathlib import Path
 
@@ -47,6 +48,13 @@ def gpu_working_set_bytes() -> int | None:
 def given_bytes() -> int | None:
     """What this machine can give to MLX: on a Mac no more than its GPU may wire; None where it cannot be read."""
     return min((n for n in (total_bytes(), gpu_working_set_bytes()) if n is not None), default=None)
+
+
+def give_back() -> None:
+    """Return what this process has freed to the system, where its C library keeps some of it."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 def meminfo_bytes(name: str) -> int | None:

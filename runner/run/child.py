@@ -90,6 +90,21 @@ class Worker:
             on_event(event)
         raise StepError(f"{request.id}: its process ended: {self._ending()}", help=self._hint())
 
+    def release(self) -> None:
+        """Let the worker close its model and give the memory back. Returns when it has, or when it is gone."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(json.dumps({"release": True}) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return
+        for line in self.process.stdout:
+            event = json.loads(line)["event"]
+            self._ready |= event == "ready"
+            if event == "released":
+                return
+
     def _error(self, step: str, event: dict[str, Any]) -> Exception:
         message, help_text = f"{step}: {event['message']}", event["help"]
         if event["type"] == "InvalidError":

@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.canonical import plain
-from runner.machine.memory import total_bytes
 from runner.memory.cap import kernel_cap
+from runner.memory.choose import RUNTIME_BYTES
 from runner.memory.guard import Guard
 from runner.memory.model import MemoryUse
 from runner.plan.model import Step
 from runner.run.adapting import TUNE, StoppedForMemory, edit_for, ran_with
 from runner.run.child import Worker
 from runner.run.real_rows import Counted
-
-SMALL_SHARE = 8  # of the limit, and of the machine
 
 
 @dataclass
@@ -27,22 +25,19 @@ class Watched:
     worker: Worker
     limit_bytes: int | None
     guard: Guard = field(init=False)
-    highest_bytes: int = 0  # of all that it ran
 
     def __post_init__(self) -> None:
         self.guard = Guard(self.worker.pid, limit_bytes=self.limit_bytes, on_soft=lambda _: self.worker.ask_to_shrink())
 
     def used(self) -> MemoryUse:
         """What was seen since it was last asked."""
-        use = self.guard.reset()
-        self.highest_bytes = max(self.highest_bytes, use.peak_bytes)
-        return use
+        return self.guard.reset()
 
     @property
     def is_small(self) -> bool:
-        """Whether it never held so much that what it may have kept of it could matter to another model."""
-        line = min((n for n in (self.limit_bytes, total_bytes()) if n is not None), default=0)
-        return self.highest_bytes <= line // SMALL_SHARE
+        """Whether it runs, and holds no more now than forecasts leave for packages and driver."""
+        self.used()
+        return self.worker.process.poll() is None and self.guard.current_bytes <= RUNTIME_BYTES
 
     def close(self) -> None:
         """End the watch, then the worker."""

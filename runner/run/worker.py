@@ -1,4 +1,4 @@
-"""The worker program: runs steps of one model in a process of its own, so that memory is measured and freed.
+"""The worker program: runs steps, of one model after the other, in a process whose memory is watched from outside.
 
 Requests come as JSON lines on standard input, events and answers go as JSON lines to the first standard output.
 What packages print goes to standard error. SIGTERM asks the step to save its state and stop,
@@ -22,6 +22,7 @@ from runner.canonical import plain
 from runner.errors import InterruptedRunError, InvalidError, LorarunError
 from runner.files import OUT_OF_SPACE
 from runner.machine.disk import free_bytes
+from runner.machine.memory import give_back
 from runner.steps.context import StepRequest, Surroundings
 from runner.steps.table import run_step
 
@@ -132,7 +133,13 @@ def serve(requests: TextIO, answers: TextIO) -> None:
     )
     emit({"event": "ready", "pid": os.getpid()})
     for line in requests:
-        emit(answer(json.loads(line), around))
+        request = json.loads(line)
+        if request.get("release"):
+            keeper.close()
+            give_back()
+            emit({"event": "released"})
+        else:
+            emit(answer(request, around))
         if stop.asked:
             break
     keeper.close()

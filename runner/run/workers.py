@@ -18,8 +18,9 @@ READS = ("lengths", "forecast")  # kinds of steps that load tokenizers and proce
 class Workers:
     """At most one worker that has a model, one that reads with tokenizers alone, and one that loads no package.
 
-    The packages take a process seconds of CPU time to import. So a worker that stayed small goes on: to the next
-    model, and from reading to a model or back. One that held much ends with its model, and all that it held is free.
+    The packages take a process seconds of CPU time to import. So a worker goes on to the next model, and from reading
+    to a model or back, if what it still holds without its model is no more than forecasts leave for the packages. Else
+    it ends, and all that it held is free.
     """
 
     log: Path
@@ -34,6 +35,8 @@ class Workers:
             self._make_way(step.group)
         elif role == READER and role not in self._running and MODEL in self._running:
             role = MODEL if self._running[MODEL].is_small else READER
+            if role == MODEL:
+                self._group = ""  # reading may leave something behind, so way is made for the next model
         if role not in self._running:
             environment = {**child_environment(find()), "PYTHONPATH": import_path()}
             worker = Worker(environment=environment, log=self.log, limit_bytes=self.limit_bytes)
@@ -47,8 +50,10 @@ class Workers:
 
     def _make_way(self, group: str) -> None:
         """Leave at most the worker that may load the model of `group`."""
-        if group != self._group and MODEL in self._running and not self._running[MODEL].is_small:
-            self._close(MODEL)
+        if group != self._group and MODEL in self._running:
+            self._running[MODEL].worker.release()
+            if not self._running[MODEL].is_small:
+                self._close(MODEL)
         self._group = group
         reader = self._running.get(READER)
         if reader and reader.is_small and MODEL not in self._running:
