@@ -140,7 +140,7 @@ class MlxEngine(ABC):
         yield
 
     def use_root(self, root: Path) -> None:
-        """Told of the project's root before its samples are read; caches may be kept below it."""
+        """Told of the project's root when a step begins, before samples are read; caches may be kept below it."""
         self.root = root
 
     def rows(self, samples: Sequence[Sample], request: TuneRequest) -> tuple[Row, ...]:
@@ -165,8 +165,8 @@ class MlxEngine(ABC):
         began = time.perf_counter()
         if not request.train:
             raise InvalidError("there is no training sample")
-        mx.reset_peak_memory()
         self.use_root(request.root)
+        mx.reset_peak_memory()
         train, valid = self.rows(request.train, request), self.rows(request.valid, request)
         attached = self.attach(request.lora, seed=request.seed, stream=request.stream)
         try:
@@ -196,8 +196,8 @@ class MlxEngine(ABC):
         self, request: GenerateRequest, *, on_event: OnEvent, should_stop: Asked, should_shrink: Asked = never
     ) -> GenerateResult:
         """See `Engine.generate`."""
-        mx.reset_peak_memory()
         self.use_root(request.root)
+        mx.reset_peak_memory()
         with self.adapted(request.adapter):
             return self.answers(request, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink)
 

@@ -58,6 +58,11 @@ class KeptStore(Generic[T]):
         self._keep(digest, found)
         return found
 
+    def forget(self) -> None:
+        """Hold nothing in memory; what is on disk stays."""
+        self._kept.clear()
+        self._bytes = 0
+
     def _keep(self, digest: str, value: T) -> None:
         self._kept[digest] = value
         self._bytes += _bytes_of(self._pack(value))

@@ -58,6 +58,12 @@ def test_an_image_goes_through_the_tower_once_for_epochs_validation_and_answers(
     assert qwen.features.computed - before == 4
 
 
+def test_features_of_an_earlier_step_are_not_held_in_memory(qwen, data_folder, image_samples, generate):
+    generate(qwen, image_samples(data_folder, 4, seed=5), root=data_folder)
+    generate(qwen, image_samples(data_folder, 1, seed=5), root=data_folder)
+    assert len(qwen.features._kept) == 1
+
+
 def test_another_process_finds_the_features_of_the_same_tower_only(
     qwen, qwen_folder, quantized, data_folder, image_samples, tmp_path
 ):
