@@ -154,3 +154,8 @@ def test_metrics_of_repeats_say_when_there_are_none():
         measure("consistency", {}, samples(["x"]), answers(["x"]) + repeats(["x"]))
     with pytest.raises(InvalidError, match="second greedy"):
         measure("determinism", {}, samples(["x"]), answers(["x"]))
+
+
+def test_the_tail_of_lengths_is_the_nearest_rank_of_composed_characters():
+    figures = details("response_length", {}, samples(["x"] * 20), answers(["\u1100\u1161"] * 18 + ["가" * 9] * 2))
+    assert figures == {"p50": 1, "p95": 9, "least": 1, "most": 9}
