@@ -15,6 +15,9 @@ import mlx.core as mx
 
 from runner.canonical import PREFIX
 from runner.engines.digest import digest_arrays
+from runner.machine.disk import free_bytes
+
+LEFT_FREE_BYTES = 10**9  # of the disk: checkpoints and results need it, and what is kept here only saves time
 
 T = TypeVar("T")
 Arrays = dict[str, mx.array]
@@ -24,7 +27,7 @@ class KeptStore(Generic[T]):
     """Values by digest. Without a folder they are in memory only.
 
     `pack` gives a value's arrays, `unpack` a value of them; it raises ValueError or KeyError where they are none. The
-    bound on disk counts all folders beside `folder`, too.
+    bound on disk counts all folders beside `folder`, too. Nothing is written that leaves less than 1 GB free.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class KeptStore(Generic[T]):
         if self._on_disk is None:
             self._on_disk = sum(p.stat().st_size for p in self._folder.parent.rglob("*.safetensors"))
         size = _bytes_of(arrays)
-        if self._on_disk + size > self._disk_limit:
+        if self._on_disk + size > self._disk_limit or free_bytes(self._folder) - size < LEFT_FREE_BYTES:
             return
         path = _file(self._folder, digest)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,12 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from runner.engines import tower_numpy
+from runner.engines import kept, tower_numpy
 from runner.engines.table import open_engine
 from runner.engines.tower_numpy import NumpyTower, gelu_tanh, softmax_weighted
 from runner.engines.tower_qwen3_vl import Tower
 from runner.engines.vision import FOLDER, Features, FeatureStore
+from runner.machine.disk import free_bytes
 
 
 def features(value=1.0, tokens=4):
@@ -112,6 +113,16 @@ def test_what_is_kept_is_bounded(tmp_path, place):
     else:
         assert sum(f.nbytes for f in store._kept.values()) <= 3 * features().nbytes
     assert store.computed == 10
+
+
+def test_nothing_is_kept_on_a_disk_that_would_be_left_too_full(tmp_path, monkeypatch):
+    free = free_bytes(tmp_path)
+    monkeypatch.setattr(kept, "LEFT_FREE_BYTES", 2 * free)
+    FeatureStore(tmp_path / "tower").get("sha256:ab", features)
+    assert not list(tmp_path.rglob("*.safetensors"))
+    monkeypatch.setattr(kept, "LEFT_FREE_BYTES", 0)
+    FeatureStore(tmp_path / "tower").get("sha256:ab", features)
+    assert FeatureStore(tmp_path / "tower").get("sha256:ab", refuse).grid == (1, 4, 4)
 
 
 def test_training_without_the_cache_gives_the_same_tensors(qwen, image_samples, data_folder, tune):
