@@ -13,6 +13,7 @@ import pytest
 
 from runner.models.hub import ATTEMPTS
 from runner.models.lock import read_lock
+from tests.e2e import mac_script
 from tests.hub_server import COMMIT, LARGE_BYTES, Hub, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,6 +105,7 @@ def test_the_ticket_goes_from_the_hub_to_a_verdict_unedited(project: Path, serve
 
     checked = lorarun(project, served, "check", SPEC)
     assert checked.returncode == done.returncode, checked.stdout + checked.stderr
+    assert mac_script.outcomes(project, {}, "ticket-checked") == {"ticket-checked": "PASS"}
     answered = len(served.asked)
     again = lorarun(project, served, "apply", SPEC)
     assert len(served.asked) == answered  # what is here is not asked for
