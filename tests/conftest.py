@@ -1,14 +1,26 @@
-"""Shared by all tests: golden files, rewritten by `pytest --update-golden` and reviewed like code; hypothesis."""
+"""Shared by all tests: golden files, rewritten by `pytest --update-golden` and reviewed like code; hypothesis; BLAS."""
 
+import importlib.util
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from runner.engines.device import activate_blas
+from runner.machine import blas
+
 # The same examples in every run, and no clock: a busy machine fails nothing.
 settings.register_profile("lorarun", deadline=None, derandomize=True)
 settings.load_profile("lorarun")
+
+# MLX keeps the BLAS that was there when it was imported, and any test module may be the first to import it.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+if importlib.util.find_spec("mlx") is not None and (found := blas.find()) is not None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LORARUN_BLAS", os.environ.get("LORARUN_BLAS", found.path))
+        activate_blas()
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -7,23 +7,13 @@ import json
 import os
 import random
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-
-from runner.engines.device import activate_blas
-from runner.machine import blas
-
-if (found := blas.find()) is not None and "mlx.core" not in sys.modules:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LORARUN_BLAS", found.path)
-        activate_blas()
 
 mx = pytest.importorskip("mlx.core", reason="the MLX packages are not installed")
 
