@@ -66,10 +66,10 @@ def test_every_whole_spec_in_the_documents_is_valid(page):
 
 
 def fragments(page: Path) -> list[str]:
-    """The YAML examples of a page that show a part of a spec."""
+    """The YAML examples of a page that show a part of a spec, and no hook or workflow."""
     examples = re.findall(r"^( *)```yaml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.S | re.M)
     texts = [textwrap.dedent(body) for _, body in examples]
-    return [text for text in texts if "apiVersion:" not in text and not text.startswith(("- ", "repos:"))]
+    return [text for text in texts if "apiVersion:" not in text and not text.startswith(("- ", "repos:", "on:"))]
 
 
 # Where a page shows what stands below a section's name, and what a part takes for granted.
