@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -173,3 +174,9 @@ class InterruptedRunError(LorarunError):
     def __init__(self, message: str, *, signal: int, help: str = "") -> None:
         super().__init__(message, help=help)
         self.exit_code = ExitCode(128 + signal)
+
+
+def some(texts: Sequence[str], shown: int = 3) -> str:
+    """The first of many findings of one message; the rest is counted."""
+    more = len(texts) - shown
+    return "; ".join(texts[:shown]) + (f"; and {more} more" if more > 0 else "")

@@ -18,7 +18,7 @@ from typing import Any
 
 from runner import files
 from runner.canonical import PREFIX
-from runner.errors import IntegrityError, InvalidError, LorarunError, UsageError
+from runner.errors import IntegrityError, InvalidError, LorarunError, UsageError, some
 from runner.record import codec, evidence
 from runner.record.model import Record
 
@@ -117,7 +117,7 @@ def records(root: Path) -> tuple[Stored, ...]:
     if contents.problems:
         lines = [f"{p.path}: {p.message}" for p in contents.problems]
         kind = InvalidError if all(p.newer for p in contents.problems) else IntegrityError
-        raise kind("; ".join(lines[:5]) + (f"; and {len(lines) - 5} more" if len(lines) > 5 else ""))
+        raise kind(some(lines, shown=5))
     return contents.stored
 
 

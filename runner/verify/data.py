@@ -24,7 +24,7 @@ from runner.samples.prepare import Prepared, prepare
 from runner.spec.model import Spec
 from runner.steps.prepare import outputs
 from runner.store.sources import digest_dataset
-from runner.verify.model import Finding, failed, ok
+from runner.verify.model import Finding, failed, mapping, ok
 
 PREPARE = "prepare"
 BESIDE = ("lengths", "overlap_elsewhere")  # parts of a data set's report that other steps found
@@ -96,7 +96,7 @@ def _other_package(step: StepRecord, prepared: Prepared) -> str:
     """The package that is another one here, "" for none. They read images: where there are none, none matters."""
     if not any(sample.images for samples in prepared.samples.values() for sample in samples):
         return ""
-    recorded = _mapping(step.components.get("environment"))
+    recorded = mapping(step.components.get("environment"))
     for package in ENVIRONMENT_PARTS[PREPARE]:
         if recorded.get(package) != _installed(package):
             return f"{package} {str(recorded.get(package))[:40]}"
@@ -126,9 +126,9 @@ def _digest(blocks: Iterator[bytes]) -> str:
 
 
 def _checks(record: Record, prepared: Prepared, name: str) -> Iterator[str]:
-    entry = _mapping(record.data.get(name)).get("checks")
+    entry = mapping(record.data.get(name)).get("checks")
     recorded: dict[str, Any] = entry if isinstance(entry, dict) else {}
-    stated = {k: v for k, v in _mapping(recorded.get("report")).items() if k not in BESIDE}
+    stated = {k: v for k, v in mapping(recorded.get("report")).items() if k not in BESIDE}
     if stated != _as_read(prepared.report):
         yield "its report is another"
     missing = [f for f in _as_read([plain(f) for f in prepared.findings]) if f not in _items(recorded.get("findings"))]
@@ -139,10 +139,6 @@ def _checks(record: Record, prepared: Prepared, name: str) -> Iterator[str]:
 def _as_read(value: Any) -> Any:
     """A value as it comes back from JSON."""
     return json.loads(json.dumps(value))
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _items(value: Any) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from runner.acceptance.model import Verdict
 from runner.errors import ExitCode, worst
@@ -56,3 +57,14 @@ def ok(name: str, message: str) -> Finding:
 def failed(name: str, message: str) -> Finding:
     """Bytes or figures contradict each other."""
     return Finding(name, "failed", message)
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A free part of a record; empty where it is no mapping."""
+    return value if isinstance(value, dict) else {}
+
+
+def cut(value: Any) -> str:
+    """A value as a finding quotes it."""
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

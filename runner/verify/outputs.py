@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.canonical import digest_bytes, json_text, plain
-from runner.errors import IntegrityError
+from runner.errors import IntegrityError, some
 from runner.metrics.model import Scores
 from runner.metrics.table import signature
 from runner.plan.arms import Arm, arms_of, stages_of
@@ -23,7 +23,6 @@ from runner.verify.again import components_of
 from runner.verify.model import Finding, failed, ok
 from runner.verify.recompute import ScoresAgain, values_of
 
-SHOWN = 3
 WRITERS = ("generate", "score")
 # The input of a score step that holds the answers of each kind.
 ROLES = {
@@ -84,12 +83,12 @@ def compare_outputs(
             if not is_it:
                 (open_ if one.order is None else wrong).append(f"{what} of {one.name}")
     if wrong:
-        yield failed("answers", f"the evidence is not what the record's steps wrote: {_some(wrong)}")
+        yield failed("answers", f"the evidence is not what the record's steps wrote: {some(wrong)}")
     elif files:
         yield ok("answers", f"{files} files of answers and scores that steps wrote are those in the evidence")
     if open_:
         said = "the data set is not here, so the order of its samples is not known"
-        yield Finding("answers", "unchecked", f"{_some(open_)}: {said}")
+        yield Finding("answers", "unchecked", f"{some(open_)}: {said}")
 
 
 def _implementation(step: StepRecord) -> Any:
@@ -159,8 +158,3 @@ def _like(shapes: Sequence[float], values: Sequence[float]) -> tuple[float, ...]
     if len(shapes) != len(values):
         return tuple(values)
     return tuple(type(shape)(value) for shape, value in zip(shapes, values, strict=True))
-
-
-def _some(texts: Sequence[str]) -> str:
-    more = len(texts) - SHOWN
-    return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

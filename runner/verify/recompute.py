@@ -13,7 +13,7 @@ from typing import Any
 from runner import __version__
 from runner.acceptance.model import Measure, Verdict
 from runner.canonical import plain
-from runner.errors import LorarunError
+from runner.errors import LorarunError, some
 from runner.metrics.facts import DERIVATION
 from runner.metrics.measure import measure
 from runner.metrics.model import Scores
@@ -24,11 +24,10 @@ from runner.record.evidence import Row
 from runner.record.model import Record, StepRecord
 from runner.record.summary import summarise
 from runner.spec.model import EvaluationSpec, MetricSpec, Spec
-from runner.verify.model import Finding, failed, ok
+from runner.verify.model import Finding, cut, failed, ok
 
 RELATIVE_TOLERANCE = 1e-9  # between two machines' mathematics libraries
 ABSOLUTE_TOLERANCE = 1e-12
-SHOWN = 3  # differences that are spelt out; the rest is counted
 
 WORDS = ("title", "want", "got", "reason")  # may change with lorarun's version; nothing else in a verdict may
 
@@ -72,7 +71,7 @@ def _memory(record: Record, seen: Sequence[StepRecord]) -> Iterator[Finding]:
     """What the record says of its steps' memory against what was observed of it."""
     wrong = list(observations.disagreements(record, seen))
     if wrong:
-        yield failed("memory", f"the record's steps do not have the memory that was observed: {_some(wrong)}")
+        yield failed("memory", f"the record's steps do not have the memory that was observed: {some(wrong)}")
     elif record.observed:
         watched = sum("peak_bytes" in s.memory for s in seen)
         yield ok("memory", f"peaks and gaps of {watched} steps recomputed from what the guard saw")
@@ -102,9 +101,9 @@ def _chains(record: Record) -> Iterator[Finding]:
         for arm, entry in (arms if isinstance(arms, dict) else {"": arms}).items():
             values = {metric: value for (e, a, metric), value in proven.items() if (e, a) == (evaluation, arm)}
             recorded = entry.get("values") if isinstance(entry, dict) else entry
-            wrong += [f"arm `{_cut(arm)}`: {one}" for one in differences(values, recorded)]
+            wrong += [f"arm `{cut(repr(arm))}`: {one}" for one in differences(values, recorded)]
     if wrong:
-        yield failed("chains", f"the record's chain table is not what its evidence gives: {_some(wrong)}")
+        yield failed("chains", f"the record's chain table is not what its evidence gives: {some(wrong)}")
 
 
 def _judged(record: Record, measures: dict[str, Measure]) -> dict[str, Any]:
@@ -142,9 +141,9 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row], scores: ScoresAgai
                     wrong += _score_differences(name, stored, again)
     yield from _scores_without_metric(spec, rows)
     if unread:
-        yield Finding("metrics", "stale", f"{_some(unread)}; this version of lorarun measures otherwise")
+        yield Finding("metrics", "stale", f"{some(unread)}; this version of lorarun measures otherwise")
     if wrong:
-        yield failed("metrics", f"{_some(wrong)}")
+        yield failed("metrics", f"{some(wrong)}")
     elif record.evidence_mode != "full":
         yield Finding("metrics", "unchecked", "the evidence holds digests of texts, so scores were not recomputed")
     else:
@@ -163,7 +162,7 @@ def _scores_without_metric(spec: Spec, rows: Sequence[Row]) -> Iterator[Finding]
         - {f"{evaluation}.{metric}" for evaluation, metric in known}
     )
     if foreign:
-        yield failed("metrics", f"the evidence scores what the spec does not measure: {_some(foreign)}")
+        yield failed("metrics", f"the evidence scores what the spec does not measure: {some(foreign)}")
 
 
 def _again(spec: Spec, evaluation: EvaluationSpec, metric: MetricSpec, arm: str, rows: Sequence[Row]) -> Scores:
@@ -198,17 +197,18 @@ def _verdict(record: Record, verdict: Verdict) -> Iterator[Finding]:
     figures = list(differences(_figures(again), _figures(record.verdict)))
     if figures:
         yield failed(
-            "verdict", f"the record says {record.verdict.get('status')}, recomputed {verdict.status}: {_some(figures)}"
+            "verdict", f"the record says {record.verdict.get('status')}, recomputed {verdict.status}: {some(figures)}"
         )
         return
     yield ok("verdict", f"{verdict.status}, recomputed from the evidence: {verdict.reason}")
     words = list(differences(again, record.verdict))
     if words and record.lorarun == __version__:
-        yield failed("verdict", f"the record words its verdict otherwise: {_some(words)}")
+        yield failed("verdict", f"the record words its verdict otherwise: {some(words)}")
     elif words:
-        version = f"another version of lorarun ({_cut(record.lorarun)})" if record.lorarun else "a version not named"
+        named = f"another version of lorarun ({cut(repr(record.lorarun))})"
+        version = named if record.lorarun else "a version not named"
         said = f"worded by {version}, so its words are not proven, its figures are"
-        yield Finding("verdict", "unchecked", f"{said}: {_some(words)}", by_version=True)
+        yield Finding("verdict", "unchecked", f"{said}: {some(words)}", by_version=True)
 
 
 def _figures(value: Any) -> Any:
@@ -221,7 +221,7 @@ def _figures(value: Any) -> Any:
 def _compare(name: str, again: Any, recorded: Any) -> Iterator[Finding]:
     found = list(differences(again, recorded))
     if found:
-        yield failed(name, f"the record's {name} are not what its evidence gives: {_some(found)}")
+        yield failed(name, f"the record's {name} are not what its evidence gives: {some(found)}")
 
 
 def differences(again: Any, recorded: Any, place: str = "") -> Iterator[str]:
@@ -237,7 +237,7 @@ def differences(again: Any, recorded: Any, place: str = "") -> Iterator[str]:
         for i, (one, two) in enumerate(zip(again, recorded, strict=True)):
             yield from differences(one, two, f"{place}[{i}]")
     elif not _same(again, recorded):
-        yield f"`{place}` is {_cut(again)}, recorded {_cut(recorded)}"
+        yield f"`{place}` is {cut(repr(again))}, recorded {cut(repr(recorded))}"
 
 
 def differs_nowhere(again: Any, recorded: Any) -> bool:
@@ -256,13 +256,3 @@ def _same(one: Any, two: Any) -> bool:
     if isinstance(one, int | float) and isinstance(two, int | float):
         return close(one, two)
     return bool(one == two)
-
-
-def _cut(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _some(texts: Sequence[str]) -> str:
-    more = len(texts) - SHOWN
-    return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")

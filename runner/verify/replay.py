@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner import files
 from runner.canonical import short
-from runner.errors import ChangedError, ExitCode, IntegrityError, InvalidError
+from runner.errors import ChangedError, ExitCode, IntegrityError, InvalidError, some
 from runner.plan.build import COMPLETIONS
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.keys import IMPLEMENTATION, environment_of
@@ -33,7 +33,6 @@ from runner.verify.diff import changes
 from runner.verify.likeness import DIFFERENT, Answers, Likeness, compare_step, recorded_answers, worst_of
 
 DONE = "done"  # a file in the scratch folder of a replay that came to its end
-SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,8 @@ def _spec(root: Path, record: Record, *, as_recorded: bool) -> Spec:
         raise _other_spec(f"`{record.spec_path}` cannot be read: {error.message}") from error
     if recipe_digest(here) != record.recipe_digest:
         places = changes(record.spec, here.document)
-        listed = "; ".join(f"{c.place} {_say(c.old)} → {_say(c.new)}" for c in places[:SHOWN])
-        more = f"; and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-        raise _other_spec(f"`{record.spec_path}` is not the spec of the record: {listed}{more}")
+        listed = some([f"{c.place} {_say(c.old)} → {_say(c.new)}" for c in places], shown=5)
+        raise _other_spec(f"`{record.spec_path}` is not the spec of the record: {listed}")
     return spec
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.canonical import plain
+from runner.errors import some
 from runner.record.evidence import Row, sample_row, without_texts
 from runner.record.model import Record
 from runner.samples.sample import Sample
@@ -12,7 +13,6 @@ from runner.spec.model import Spec
 from runner.verify.data import Here
 from runner.verify.model import Finding, failed, ok
 
-SHOWN = 3
 COMPARED = ("prompt", "system", "reference", "facts", "cluster")
 
 
@@ -26,8 +26,7 @@ def compare_samples(record: Record, spec: Spec, rows: Sequence[Row], here: Here)
         samples = here.prepared[name].samples.get(evaluation.split, ())
         wrong = list(_differences(record, evaluation.id, samples, stored))
         if wrong:
-            more = f"; and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-            yield failed("samples", f"`{evaluation.id}`: {'; '.join(wrong[:SHOWN])}{more}")
+            yield failed("samples", f"`{evaluation.id}`: {some(wrong)}")
         else:
             yield ok("samples", f"the {len(stored)} samples of `{evaluation.id}` are those of `{name}`")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.canonical import digest_value, plain, short
-from runner.errors import IntegrityError
+from runner.errors import IntegrityError, some
 from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.plan.model import Step
@@ -20,9 +20,8 @@ from runner.record.model import Record, StepRecord
 from runner.spec.model import Spec
 from runner.steps.tune import CURVE_ROWS, HISTORY, untimed
 from runner.verify.again import components_of
-from runner.verify.model import Finding, failed, ok
+from runner.verify.model import Finding, cut, failed, mapping, ok
 
-SHOWN = 3
 FINISHED = ("run", "cached")
 # Kinds of steps that the spec alone describes, but for what is SETTLED.
 FROM_SPEC = frozenset({"prepare", "lengths", "overlap", "tune", "generate", "score", "baselines", "select"})
@@ -77,11 +76,11 @@ def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
         if run.parts[name].implementation != IMPLEMENTATION.get(run.steps[name].kind):
             other.append(name)
     if wrong:
-        yield failed("steps", _some(wrong))
+        yield failed("steps", some(wrong))
     else:
         yield ok("steps", f"{len(steps)} steps have the keys of their parts, the inputs that other steps made")
     if other:
-        said = f"this version of lorarun plans otherwise: {_some(other)}"
+        said = f"this version of lorarun plans otherwise: {some(other)}"
         yield Finding("steps", "unchecked", said, by_version=True)
 
 
@@ -91,7 +90,7 @@ def _inputs(run: _Run) -> Iterator[str]:
     for name, parts in run.parts.items():
         for role, digest in parts.inputs.items():
             if digest not in made:
-                yield f"`{_cut(name)}` read `{_cut(role)}` ({short(digest)}), which no step or source of the record is"
+                yield f"`{cut(name)}` read `{cut(role)}` ({short(digest)}), which no step or source of the record is"
 
 
 def _environments(run: _Run) -> Iterator[str]:
@@ -102,7 +101,7 @@ def _environments(run: _Run) -> Iterator[str]:
         for part, value in parts.environment.items():
             stated = run.record.environment.get(part)
             if stated != value:
-                yield f"`{_cut(name)}` ran with {_cut(part)} {_cut(value)}, the record says {_cut(stated)}"
+                yield f"`{cut(name)}` ran with {cut(part)} {cut(value)}, the record says {cut(stated)}"
 
 
 def _measured(run: _Run) -> Iterator[str]:
@@ -116,32 +115,32 @@ def _measured(run: _Run) -> Iterator[str]:
             step = run.steps.get(f"score/{evaluation}/{arm.replace('>', ',')}")
             value = entry.get("value") if isinstance(entry, dict) else None
             if step is None:
-                yield f"`{_cut(measure)}` ({_cut(arm)}) was scored by no step"
-            elif _mapping(step.measures.get("values")).get(metric) != value:
-                yield f"`{_cut(step.id)}` scored another {_cut(metric)} than {_cut(value)}"
+                yield f"`{cut(measure)}` ({cut(arm)}) was scored by no step"
+            elif mapping(step.measures.get("values")).get(metric) != value:
+                yield f"`{cut(step.id)}` scored another {cut(metric)} than {cut(value)}"
 
 
 def _baselines(run: _Run, evaluation: str, metric: str, entry: Any) -> Iterator[str]:
     step = run.steps.get(f"baselines/{evaluation}")
-    values = _mapping(step.measures.get("baselines")) if step else {}
+    values = mapping(step.measures.get("baselines")) if step else {}
     if values.get(metric) != entry:
-        yield f"the baselines of `{_cut(evaluation)}.{_cut(metric)}` are not those of their step"
+        yield f"the baselines of `{cut(evaluation)}.{cut(metric)}` are not those of their step"
 
 
 def _told(run: _Run) -> Iterator[str]:
     """What the record says of its data against the steps that read it."""
     for name, entry in run.record.data.items():
         step = run.steps.get(f"prepare/{name}")
-        for split, about in _mapping(_mapping(entry).get("splits")).items():
-            rows = _mapping(step.measures.get("rows")).get(split) if step else None
+        for split, about in mapping(mapping(entry).get("splits")).items():
+            rows = mapping(step.measures.get("rows")).get(split) if step else None
             made = step.outputs.get(f"{split}.jsonl") if step else None
-            if (_mapping(about).get("digest"), _mapping(about).get("rows")) != (made, rows):
-                yield f"split `{_cut(split)}` of data set `{_cut(name)}` is not what `prepare/{_cut(name)}` made"
-        report = _mapping(_mapping(_mapping(entry).get("checks")).get("report"))
-        for tune, counted in _mapping(report.get("lengths")).items():
+            if (mapping(about).get("digest"), mapping(about).get("rows")) != (made, rows):
+                yield f"split `{cut(split)}` of data set `{cut(name)}` is not what `prepare/{cut(name)}` made"
+        report = mapping(mapping(mapping(entry).get("checks")).get("report"))
+        for tune, counted in mapping(report.get("lengths")).items():
             step = run.steps.get(f"lengths/{tune}")
             if step is None or step.measures != counted:
-                yield f"the lengths of `{_cut(tune)}`'s rows are not those of their step"
+                yield f"the lengths of `{cut(tune)}`'s rows are not those of their step"
 
 
 def _histories(run: _Run) -> Iterator[str]:
@@ -152,12 +151,12 @@ def _histories(run: _Run) -> Iterator[str]:
             continue
         rows = [row for row in history if isinstance(row, dict)]
         if len(rows) != len(history) or not rows:
-            yield f"the history of `{_cut(name)}` has another shape"
+            yield f"the history of `{cut(name)}` has another shape"
             continue
         if len(rows) < CURVE_ROWS and digest_value([untimed(row) for row in rows]) != step.outputs[HISTORY]:
-            yield f"the history of `{_cut(name)}` is not the one that it wrote"
+            yield f"the history of `{cut(name)}` is not the one that it wrote"
         if step.measures.get("final_train_loss") != rows[-1].get("loss"):
-            yield f"the last loss of `{_cut(name)}` is not that of its history"
+            yield f"the last loss of `{cut(name)}` is not that of its history"
 
 
 def _pairs(run: _Run, planned: Sequence[Step], spec: Spec) -> dict[str, list[str]]:
@@ -196,12 +195,12 @@ def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Itera
     entries = {"checkpoint": run.record.models, "dataset": run.record.data}
     needs = [(n.role, twins[n.step], n.file) for n in step.needs if n.step in twins]
     wanted = {role: (source, run.steps[source].outputs.get(file)) for role, source, file in needs}
-    wanted |= {s.role: (s.id, _mapping(entries[s.kind].get(s.id)).get("digest")) for s in step.sources}
+    wanted |= {s.role: (s.id, mapping(entries[s.kind].get(s.id)).get("digest")) for s in step.sources}
     for role, (source, digest) in wanted.items():
         if role not in inputs and role in ESSENTIAL:
-            yield f"`{_cut(name)}` has no `{role}`, its spec gives it one"
+            yield f"`{cut(name)}` has no `{role}`, its spec gives it one"
         elif role in inputs and inputs[role] != digest:
-            yield f"`{_cut(name)}` did not read its `{_cut(role)}` from `{_cut(source)}`"
+            yield f"`{cut(name)}` did not read its `{cut(role)}` from `{cut(source)}`"
 
 
 def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
@@ -209,7 +208,7 @@ def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
     settled = SETTLED.get(step.kind, set()) - _said(step, spec)
     for place, planned, recorded in _apart(plain(step.params), run.parts[name].params):
         if place not in settled:
-            yield f"`{_cut(name)}` ran with `{place}` {_cut(recorded)}, its spec says {_cut(planned)}"
+            yield f"`{cut(name)}` ran with `{place}` {cut(recorded)}, its spec says {cut(planned)}"
 
 
 def _said(step: Step, spec: Spec) -> set[str]:
@@ -226,17 +225,3 @@ def _apart(planned: Mapping[str, Any], recorded: Mapping[str, Any], place: str =
             yield from _apart(one, two, f"{where}.")
         elif one != two:
             yield where, one, two
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _cut(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _some(texts: Sequence[str]) -> str:
-    more = len(texts) - SHOWN
-    return "; ".join(texts[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
