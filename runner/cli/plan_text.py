@@ -105,7 +105,7 @@ def reason_of(planned: PlannedStep, i: int) -> str:
 def tuning(params: dict[str, Any]) -> str:
     """The settings that decide most, with the effective scale that the adapter is multiplied by."""
     lora, train = params["lora"], params["train"]
-    scale = LoraSpec(**{**lora, "target_modules": tuple(lora["target_modules"])}).scale
+    scale = LoraSpec.of(lora).scale
     checkpointing = ", gradient checkpointing" if train["grad_checkpoint"] else ""
     return (
         f"{lora['type']} rank {lora['rank']}, alpha {lora['alpha']:g} (scale {scale:g}), dropout {lora['dropout']:g}; "

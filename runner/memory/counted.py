@@ -19,7 +19,7 @@ def counted_tune(
     micro_batch = int(spec.micro_batch or spec.batch_size)
     images = sum(len(row.grids) for row in (*train, *valid))
     return TuneShape(
-        LoraSpec(**{**lora, "target_modules": tuple(lora["target_modules"])}),
+        LoraSpec.of(lora),
         spec,
         _longest(train, spec, spec.batch_size),
         _longest(valid, spec, micro_batch),

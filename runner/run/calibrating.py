@@ -44,7 +44,7 @@ def calibration_of(
 
 def _shape(entry: Mapping[str, Any], seen: Mapping[str, Any]) -> TuneShape:
     train = TrainSpec(**entry["settings"])
-    lora = LoraSpec(**{**entry["lora"], "target_modules": tuple(entry["lora"]["target_modules"])})
+    lora = LoraSpec.of(entry["lora"])
     rows = tuple(
         RowShape(total, answer if train.mask_prompt else total - 1, tuple((f, h, w) for f, h, w in grids))
         for total, answer, grids in seen["shapes"]

@@ -6,6 +6,7 @@ Every field is filled: defaults were applied when the document was resolved.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +73,11 @@ class LoraSpec:
     target_modules: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     num_layers: int | None = None  # the last n layers; None is all
     vision: bool = False  # also on the vision tower's modules of these names
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> LoraSpec:
+        """The settings that plain data such as a step's params holds; the names in it are fields."""
+        return cls(**{**plain, "target_modules": tuple(plain["target_modules"])})
 
     @property
     def scale(self) -> float:

@@ -107,8 +107,7 @@ def dataset(name: str, section: Section) -> DatasetSpec:
 
 def tune(name: str, section: Section) -> TuneSpec:
     """One tuning; the model of a chain's stage is filled in by the caller."""
-    lora = {**section["lora"], "target_modules": tuple(section["lora"]["target_modules"])}
-    lora["alpha"], lora["dropout"] = float(lora["alpha"]), float(lora["dropout"])
+    lora = section["lora"]
     train = {key: _auto(value) for key, value in section["train"].items()}
     for key in ("learning_rate", "weight_decay", "epochs", "clip_norm"):
         train[key] = None if train[key] is None else float(train[key])
@@ -116,7 +115,7 @@ def tune(name: str, section: Section) -> TuneSpec:
         id=name,
         model=section["model"],
         dataset=section["dataset"],
-        lora=LoraSpec(**lora),
+        lora=LoraSpec.of({**lora, "alpha": float(lora["alpha"]), "dropout": float(lora["dropout"])}),
         train=TrainSpec(**train),
         chain=section["chain"],
         stage=section["stage"],

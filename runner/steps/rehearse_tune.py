@@ -115,7 +115,7 @@ def longest_rows(request: StepRequest, entry: dict[str, Any], samples: Sequence[
 
 
 def _asked(request: StepRequest, entry: dict[str, Any], rows: tuple[Sample, ...], folder: Path) -> TuneRequest:
-    lora = LoraSpec(**{**entry["lora"], "target_modules": tuple(entry["lora"]["target_modules"])})
+    lora = LoraSpec.of(entry["lora"])
     train = TrainSpec(**entry["settings"], learning_rate=LEARNING_RATE, epochs=float(UPDATES), max_updates=UPDATES)
     assert train.micro_batch is not None
     assert train.grad_checkpoint is not None

@@ -20,7 +20,7 @@ ADAPTER, HISTORY = "adapters.safetensors", "history.json"
 def run(request: StepRequest, around: Surroundings) -> StepResult:
     """Write the adapter folder and `history.json` (one row an update)."""
     params = request.params
-    lora = LoraSpec(**{**params["lora"], "target_modules": tuple(params["lora"]["target_modules"])})
+    lora = LoraSpec.of(params["lora"])
     train = TrainSpec(**params["train"])
     start = request.inputs.get("start_adapter")
     engine = around.open_engine(request.inputs["model"], params["family"], params["dtype"])

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 
+from runner.canonical import plain
 from runner.spec.load import load_spec
 from runner.spec.model import (
     DatasetSpec,
@@ -101,3 +102,8 @@ def test_targets_of_one_evaluation_are_proven_at_a_higher_confidence_as_a_lone_o
 def test_a_confidence_that_is_written_is_kept_of_a_lone_target_and_of_several():
     assert two_targets("summary.rougeLsum", "acceptance.defaults={confidence: 0.9}") == [0.9, 0.9]
     assert two_targets("summary.rougeLsum", "acceptance.targets.more.confidence=0.95") == [0.98, 0.95]
+
+
+def test_lora_settings_are_read_back_from_plain_data():
+    lora = LoraSpec(type="dora", rank=4, target_modules=("q_proj", "v_proj"), vision=True)
+    assert LoraSpec.of(json.loads(json.dumps(plain(lora)))) == lora
