@@ -26,9 +26,8 @@ def check_fit(spec: Spec, root: Path) -> tuple[Diagnostic, ...]:
             message = f"the family of `{name}` is `{family}`, and its config.json says `{facts.model_type}`"
             help = f"write `family: {facts.model_type}`"
             found.append(at(spec, ("models", name, "family"), "E407", message, help=help))
-    for name, tune in spec.tunes.items():
-        sweep = spec.sweeps.get(name)
-        for variant in sweep.variants if sweep else (tune,):
+    for name in spec.tunes:
+        for variant in spec.variants_of(name):
             if variant.model in known:
                 found += _fit(spec, ("tunes", name, "lora"), variant.lora, variant.model, known[variant.model])
     return tuple(dict.fromkeys(found))

@@ -146,8 +146,7 @@ class _Builder:
         """The step whose adapter a tune's id stands for: the tuning itself, or the choice among its variants."""
         if name in self.spec.sweeps:
             return self.select(self.spec.sweeps[name])
-        variants = {v.id: v for s in self.spec.sweeps.values() for v in s.variants}
-        return self.tune(variants[name] if name in variants else self.spec.tunes[name])
+        return self.tune(self.spec.all_tunes[name])
 
     def select(self, sweep: SweepSpec) -> Step:
         """The step that takes the best variant of a sweep, after each was tuned and scored; none has seen `test`."""

@@ -21,7 +21,7 @@ from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
 from runner.run.bringing import bring, unplannable, wanted_by
 from runner.run.bringing_data import bring_data
-from runner.run.choosing import all_tunes, choose_all, pins_of
+from runner.run.choosing import choose_all, pins_of
 from runner.run.counted import tuning_rows
 from runner.run.journal import Event, Journal, Listener, place
 from runner.run.lock import project_lock
@@ -88,7 +88,7 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
 def _steps(spec: Spec, root: Path) -> tuple[Step, ...]:
     configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
     pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
-    rows = {tune.id: tuning_rows(spec, tune, root) for tune in all_tunes(spec)}
+    rows = {tune.id: tuning_rows(spec, tune, root) for tune in spec.all_tunes.values()}
     asked = asked_by(build_steps(spec, configs=configs, pins=pins)) if spec.limits.memory_bytes else {}
     chosen = choose_all(spec, root, asked)
     return build_steps(spec, choices=chosen.tunes, answers=chosen.answers, configs=configs, pins=pins, rows=rows)

@@ -67,7 +67,7 @@ def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chos
     before = dict(known)
     locked = read_lock(root / lock_path(spec.path)) or Lock()
     tunes: dict[str, _Asked] = {}
-    for tune in (_as_locked(t, locked) for t in all_tunes(spec)):
+    for tune in (_as_locked(t, locked) for t in spec.all_tunes.values()):
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
         tunes[tune.id] = _ask(spec, tune, root, locked)
@@ -139,15 +139,6 @@ def key_of(spec: Spec, tune: TuneSpec, root: Path, locked: Lock, environment: Ma
 def pins_of(locked: Lock) -> Pins:
     """The fast paths that the lock holds as measured."""
     return Pins({n: row.pins for n, row in locked.tunes.items()}, {n: row.pins for n, row in locked.models.items()})
-
-
-def all_tunes(spec: Spec) -> Iterator[TuneSpec]:
-    """Every tune, and in place of one that is swept over, its variants."""
-    for tune in spec.tunes.values():
-        if tune.id in spec.sweeps:
-            yield from spec.sweeps[tune.id].variants
-        else:
-            yield tune
 
 
 def _as_locked(tune: TuneSpec, locked: Lock) -> TuneSpec:

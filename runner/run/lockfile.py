@@ -45,8 +45,8 @@ def settled(spec: Spec, surveyed: Survey, *, locked: Lock | None = None, steps: 
 
 
 def _tunes(spec: Spec, old: Lock, steps: Sequence[Step]) -> dict[str, LockedTune]:
-    variants = {v.id: v for sweep in spec.sweeps.values() for v in sweep.variants}
-    kept = {name: row for name, row in old.tunes.items() if name in {**spec.tunes, **variants}}
+    names = spec.tunes.keys() | spec.all_tunes.keys()
+    kept = {name: row for name, row in old.tunes.items() if name in names}
     for step in steps:
         if step.kind == "tune":
             name = step.id.removeprefix("tune/")

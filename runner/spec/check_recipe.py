@@ -167,16 +167,11 @@ def _start(draft: Draft, tune: TuneSpec) -> None:
         draft.error(place, "E204", message, help="start from a tune of the same model")
         return
     for key in ("type", "rank", "alpha", "target_modules", "num_layers", "vision"):
-        first = {getattr(t.lora, key) for t in _variants(draft, parent)}
-        if first != {getattr(t.lora, key) for t in _variants(draft, tune)} or len(first) > 1:
+        first = {getattr(t.lora, key) for t in draft.spec.variants_of(parent.id)}
+        if first != {getattr(t.lora, key) for t in draft.spec.variants_of(tune.id)} or len(first) > 1:
             several = f"tries several `lora.{key}`" if len(first) > 1 else f"has another `lora.{key}`"
             message = f"`{parent.id}` {several}, so its adapter cannot be continued"
             draft.error(place, "E204", message, help=f"use one and the same `lora.{key}` in both")
-
-
-def _variants(draft: Draft, tune: TuneSpec) -> tuple[TuneSpec, ...]:
-    sweep = draft.spec.sweeps.get(tune.id)
-    return sweep.variants if sweep else (tune,)
 
 
 def _chain(draft: Draft, chain: ChainSpec) -> None:

@@ -13,9 +13,8 @@ MANY_EPOCHS = 50
 
 def check(draft: Draft) -> None:
     """Warn about values that look like a slip of the keyboard."""
-    for name, tune in draft.spec.tunes.items():
-        sweep = draft.spec.sweeps.get(name)
-        for variant in sweep.variants if sweep else (tune,):
+    for name in draft.spec.tunes:
+        for variant in draft.spec.variants_of(name):
             _lora(draft, variant, name)
             _train(draft, variant, name)
     for evaluation in draft.spec.evaluations.values():

@@ -205,9 +205,8 @@ def _weak(spec: Spec, key: Key, target: TargetSpec, path: str, rows: int) -> lis
 
 def _tunes(spec: Spec) -> Iterator[tuple[str, TuneSpec]]:
     """Each tune under its name in the spec; of a sweep each variant."""
-    for name, tune in spec.tunes.items():
-        sweep = spec.sweeps.get(name)
-        for variant in sweep.variants if sweep else (tune,):
+    for name in spec.tunes:
+        for variant in spec.variants_of(name):
             yield name, variant
 
 

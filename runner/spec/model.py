@@ -277,3 +277,12 @@ class Spec:
     warnings: tuple[Diagnostic, ...] = ()
     digest: str = field(default="", compare=False)  # of the file's bytes as they were read
     texts: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)  # path → lines
+
+    @property
+    def all_tunes(self) -> dict[str, TuneSpec]:
+        """id → every tuning that runs: of a tune that is swept over, its variants."""
+        return {variant.id: variant for name in self.tunes for variant in self.variants_of(name)}
+
+    def variants_of(self, tune: str) -> tuple[TuneSpec, ...]:
+        """The variants of a tune that is swept over; of another, itself alone."""
+        return self.sweeps[tune].variants if tune in self.sweeps else (self.tunes[tune],)

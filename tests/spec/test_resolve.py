@@ -107,3 +107,11 @@ def test_a_confidence_that_is_written_is_kept_of_a_lone_target_and_of_several():
 def test_lora_settings_are_read_back_from_plain_data():
     lora = LoraSpec(type="dora", rank=4, target_modules=("q_proj", "v_proj"), vision=True)
     assert LoraSpec.of(json.loads(json.dumps(plain(lora)))) == lora
+
+
+def test_a_tune_that_is_swept_over_runs_as_its_variants():
+    swept, plain_one = read(SWEEP), read(SMALL)
+    name = next(iter(swept.sweeps))
+    assert [t.lora.rank for t in swept.variants_of(name)] == [4, 8]
+    assert list(swept.all_tunes) == [f"{name}@rank=4", f"{name}@rank=8"]
+    assert plain_one.all_tunes == plain_one.tunes
