@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from runner.errors import LorarunError
 from runner.plan.model import Step
 from runner.plan.rehearsal import REPORT
 from runner.report.hostile import one_line
-from runner.run.calibrating import calibration_of
 from runner.run.campaign import Planned
 from runner.run.outlook import Outlook
+from runner.run.peaks import peaks_of
 from runner.run.rehearsal import pins_of
 from runner.spec.model import ModelSpec, Spec
 
@@ -29,7 +29,7 @@ def rehearsal_text(spec: Spec, root: Path, planned: Planned, seen: Outlook, *, n
         if one.step.kind == "rehearse" and one.action == "cached":
             report = files.read_json(planned.survey.artifacts.place(one.key) / REPORT)
             lines += _model(one.step.group, report)
-            lines += _memory(spec.models[one.step.group], root, one.step, report, planned.survey.known.environment)
+            lines += _memory(spec.models[one.step.group], root, one.step, report)
     return "\n".join([*lines, _time(planned, seen, now)])
 
 
@@ -49,18 +49,16 @@ def _model(model: str, report: dict[str, Any]) -> Iterable[str]:
         yield f"rehearsed  {one_line(model)}: {speed}, prompts of up to {longest} tokens"
 
 
-def _memory(
-    model: ModelSpec, root: Path, step: Step, report: dict[str, Any], environment: Mapping[str, str]
-) -> Iterable[str]:
+def _memory(model: ModelSpec, root: Path, step: Step, report: dict[str, Any]) -> Iterable[str]:
     try:
-        found = calibration_of(model, root, step, report, environment)
+        found = peaks_of(model, root, step, report)
     except LorarunError as error:
         yield f"memory     not forecast: {one_line(error.message, 200)}"
         return
-    for pair in found.pairs:
-        ratio = pair.measured_bytes / pair.forecast_bytes
-        forecast, measured = size(pair.forecast_bytes), size(pair.measured_bytes)
-        yield f"memory     {one_line(pair.phase)}: {measured} measured, {forecast} forecast (x {ratio:.2f})"
+    for peak in found:
+        ratio = peak.measured_bytes / peak.forecast_bytes
+        forecast, measured = size(peak.forecast_bytes), size(peak.measured_bytes)
+        yield f"memory     tune/{one_line(peak.tune)}: {measured} measured, {forecast} forecast (x {ratio:.2f})"
 
 
 def _time(planned: Planned, seen: Outlook, now: datetime) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.canonical import digest_value
 from runner.machine.blas import child_environment, find
-from runner.memory.calibrate import Calibration, Pair, calibrate
 from runner.memory.forecast import RowShape, TuneShape, forecast
 from runner.models.facts import facts_of
 from runner.plan.model import Step
@@ -16,17 +15,24 @@ from runner.run.child import import_path
 from runner.spec.model import LoraSpec, ModelSpec, TrainSpec
 
 
-def calibration_of(
-    model: ModelSpec, root: Path, step: Step, report: Mapping[str, Any], environment: Mapping[str, str]
-) -> Calibration:
-    """The factor between MLX's measured peaks and the forecasts of the same rows. Traces in a child; loads nothing.
+@dataclass(frozen=True)
+class Peak:
+    """One tuning that was rehearsed: MLX's own peak beside the forecast of the same rows, in bytes."""
+
+    tune: str
+    forecast_bytes: int
+    measured_bytes: int
+
+
+def peaks_of(model: ModelSpec, root: Path, step: Step, report: Mapping[str, Any]) -> tuple[Peak, ...]:
+    """What a model's rehearsal measured beside the forecasts of its rows. Traces in a child; loads nothing.
 
     Raises:
         InvalidError, StepError: as `memory.forecast.forecast`.
     """
     shapes = {t["id"]: _shape(t, report["tunes"][t["id"]]) for t in step.params["tunes"]}
     if not shapes:
-        return calibrate(digest_value(environment), ())
+        return ()
     found = forecast(
         facts_of(model, root).config,
         dtype=step.params["dtype"],
@@ -34,12 +40,10 @@ def calibration_of(
         generations={},
         environment={**child_environment(find()), "PYTHONPATH": import_path()},
     )
-    pairs = []
-    for name, candidates in found.tunes.items():
-        peak = candidates[0].peak
-        measured = int(report["tunes"][name]["peak_memory_bytes"])
-        pairs.append(Pair(f"tune/{name}", peak.peak_bytes, peak.static_bytes, measured))
-    return calibrate(digest_value(environment), pairs)
+    return tuple(
+        Peak(name, candidates[0].peak.peak_bytes, int(report["tunes"][name]["peak_memory_bytes"]))
+        for name, candidates in found.tunes.items()
+    )
 
 
 def _shape(entry: Mapping[str, Any], seen: Mapping[str, Any]) -> TuneShape:
