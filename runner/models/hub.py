@@ -25,7 +25,7 @@ _RETRIED = {408, 429, 500, 502, 503, 504}
 
 
 class HubError(Exception):
-    """A fetch that cannot go on. `kind` is auth, missing, network, format or digest."""
+    """A fetch that cannot go on. `kind` is auth, missing, busy, network, format, digest or disk."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)

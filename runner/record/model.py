@@ -26,7 +26,7 @@ class StepRecord:
 
 @dataclass(frozen=True)
 class Record:
-    """The account. Its id is the first 32 hex digits of the digest of all other fields' canonical JSON."""
+    """The account. Its id is the first 32 hex digits of the digest of its file: the canonical JSON of all fields."""
 
     schema: str
     kind: str  # campaign | correction | waiver | migration

@@ -1,1 +1,1 @@
-"""prepare, tune, generate, score: one `run` each. They see the engines' protocol, never MLX."""
+"""The kinds of steps, one `run` each (`steps.table` lists them). They see the engines' protocol, never MLX."""
