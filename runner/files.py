@@ -69,23 +69,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json_text(value))
 
 
-def append_line(path: Path, line: str) -> None:
-    """Add one line to a log. A crash can lose or cut the last line, never an earlier one.
-
-    Raises:
-        ResourceError: the disk is full.
-    """
-    data = line.encode() + b"\n"
-    with _space_for(path):
-        make_folder(path.parent)
-        observe("append", path, data)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
-        try:
-            os.write(descriptor, data)
-        finally:
-            os.close(descriptor)
-
-
 def commit_folder(temporary: Path, final: Path) -> None:
     """Make a finished folder visible under its final name: fsync of everything in it, then one rename.
 

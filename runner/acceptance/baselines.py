@@ -73,11 +73,6 @@ def length_matched(before: Sequence[Completion], after: Sequence[Completion]) ->
     return tuple(_completion(name, text) for name, text in texts.items())
 
 
-def beaten_by(value: float, others: Mapping[str, float], *, higher: bool) -> tuple[str, ...]:
-    """Names of the baselines that do as well as `value` or better."""
-    return tuple(name for name, other in others.items() if (other >= value if higher else other <= value))
-
-
 def input_text(sample: Sample) -> str:
     """The text that an answer could be copied from: the longest column of the prompt that is not the reference.
 

@@ -26,7 +26,7 @@ class Edit:
         return f"{self.key}: {self.after}"
 
 
-def next_smaller(train: TrainSpec, *, micro_batch: int, grad_checkpoint: bool) -> Edit | None:
+def next_smaller(*, micro_batch: int, grad_checkpoint: bool) -> Edit | None:
     """The mildest edit that needs less memory than (micro_batch, grad_checkpoint) did; None where there is none left.
 
     Checkpointing first, since it changes no result; then half the micro-batch; then shorter rows are the user's to

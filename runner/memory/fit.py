@@ -97,14 +97,13 @@ def tune_shape(
     lora: LoraSpec,
     train: TrainSpec,
     rows: Sequence[RowShape],
-    valid: Sequence[RowShape] = (),
     *,
     images: int | None = None,
     whole: bool = False,
 ) -> TuneShape:
     """A tuning with all ways to run it that the spec leaves open. `rows` need only hold the longest ones, as many as
     a batch has; `images` and `whole` are `TuneShape`'s."""
-    return TuneShape(lora, train, tuple(rows), tuple(valid), candidates_for(train), images, whole)
+    return TuneShape(lora, train, tuple(rows), (), candidates_for(train), images, whole)
 
 
 def _refuse(step: str, shape: TuneShape, candidates: Sequence[Candidate], model: _Model, weights: int) -> Choice:
@@ -126,8 +125,8 @@ def _remedies(shape: TuneShape, least: Candidate, model: _Model) -> list[Remedy]
     lengths = sorted({max(2, longest * eighth // 8) for eighth in EIGHTHS}, reverse=True)
     lone = (least.micro_batch, least.grad_checkpoint)
     for length in lengths:
-        rows, valid = (tuple(_cut(row, length) for row in part) for part in (shape.rows, shape.valid))
-        tries[f"length {length}"] = replace(shape, rows=rows, valid=valid, candidates=(lone,))
+        rows = tuple(_cut(row, length) for row in shape.rows)
+        tries[f"length {length}"] = replace(shape, rows=rows, candidates=(lone,))
     peaks = {name: candidates[0].peak.peak_bytes for name, candidates in model.ask(tries, {}).tunes.items()}
     found = [
         Remedy(key, value, peaks[key])

@@ -58,30 +58,30 @@ class AnswerShape:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One way to run a tuning, with its forecasts by phase."""
+class Tried:
+    """One way to run a step, with its forecasts by phase."""
+
+    forecasts: tuple[Forecast, ...]
+
+    @property
+    def peak(self) -> Forecast:
+        """The phase that needs the most."""
+        return max(self.forecasts, key=lambda f: f.peak_bytes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate(Tried):
+    """One way to run a tuning."""
 
     micro_batch: int
     grad_checkpoint: bool
-    forecasts: tuple[Forecast, ...]
-
-    @property
-    def peak(self) -> Forecast:
-        """The phase that needs the most."""
-        return max(self.forecasts, key=lambda f: f.peak_bytes)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """So many answers at one time, with their forecasts by phase."""
+@dataclass(frozen=True, kw_only=True)
+class Batch(Tried):
+    """So many answers at one time."""
 
     batch: int
-    forecasts: tuple[Forecast, ...]
-
-    @property
-    def peak(self) -> Forecast:
-        """The phase that needs the most."""
-        return max(self.forecasts, key=lambda f: f.peak_bytes)
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,6 @@ class Forecasts:
     load: Forecast
     tunes: dict[str, tuple[Candidate, ...]]
     generations: dict[str, tuple[Batch, ...]]
-
-
-def longest(max_seq_length: int, *, count: int, labels: int | None = None) -> tuple[RowShape, ...]:
-    """Rows at their bound, for a forecast before any token was counted; all tokens supervised unless said."""
-    supervised = max_seq_length - 1 if labels is None else min(labels, max_seq_length - 1)
-    return (RowShape(max_seq_length, supervised),) * count
 
 
 def forecast(
@@ -189,12 +183,16 @@ def _candidate(found: Mapping[str, Any], shape: TuneShape) -> Candidate:
     micro, recompute = int(found["micro_batch"]), bool(found["grad_checkpoint"])
     most = max((row.tokens for row in shape.rows), default=0)
     basis = f"micro_batch {micro}, grad_checkpoint {str(recompute).lower()}, {most} tokens"
-    return Candidate(micro, recompute, tuple(_forecast(p, v, basis) for p, v in found["phases"].items()))
+    return Candidate(_forecasts(found, basis), micro_batch=micro, grad_checkpoint=recompute)
 
 
 def _batch(found: Mapping[str, Any], shape: AnswerShape) -> Batch:
     basis = f"{found['batch']} prompts of {shape.tokens} tokens, {shape.max_tokens} more"
-    return Batch(int(found["batch"]), tuple(_forecast(p, v, basis) for p, v in found["phases"].items()))
+    return Batch(_forecasts(found, basis), batch=int(found["batch"]))
+
+
+def _forecasts(found: Mapping[str, Any], basis: str) -> tuple[Forecast, ...]:
+    return tuple(_forecast(phase, value, basis) for phase, value in found["phases"].items())
 
 
 def _forecast(phase: str, found: Mapping[str, Any], basis: str) -> Forecast:

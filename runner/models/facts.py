@@ -12,7 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from runner.canonical import digest_value
 from runner.errors import InvalidError
 from runner.models.folder import Entry, entries
 from runner.models.locate import find_checkpoint, locate_checkpoint
@@ -51,11 +50,6 @@ class ModelFacts:
     commit: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     preprocessor: dict[str, Any] = field(default_factory=dict)  # {} for text
-
-    @property
-    def config_digest(self) -> str:
-        """Digest of config.json's value, so that formatting does not matter."""
-        return digest_value(self.config)
 
 
 def facts_of(model: ModelSpec, root: Path, *, commit: str = "") -> ModelFacts:

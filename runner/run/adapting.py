@@ -34,8 +34,7 @@ def edit_for(step: Step) -> Edit | None:
     """The mildest edit by which the step needs less memory, its key from the spec's root; None where there is none."""
     if step.kind == TUNE:
         train = step.params["train"]
-        asked = TrainSpec(batch_size=train["batch_size"])
-        found = next_smaller(asked, micro_batch=train["micro_batch"], grad_checkpoint=train["grad_checkpoint"])
+        found = next_smaller(micro_batch=train["micro_batch"], grad_checkpoint=train["grad_checkpoint"])
         return replace(found, key=f"tunes.{_name(step).partition('@')[0]}.{found.key}") if found else None
     if step.kind == GENERATE:
         return _fewer_answers(step)

@@ -154,7 +154,7 @@ def _hold(spec: Spec, root: Path, options: Options, planned: Planned) -> None:
     if options.locked:
         hold_to_lock(spec, root, planned.survey, planned.steps)
     if options.environment_change == "ask":
-        _ask_about_environment(planned.plan, spec)
+        _ask_about_environment(planned.plan)
 
 
 def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: float, options: Options) -> Outcome:
@@ -268,7 +268,7 @@ def repair(surveyed: Survey) -> list[str]:
     return moved
 
 
-def _ask_about_environment(plan: Plan, spec: Spec) -> None:
+def _ask_about_environment(plan: Plan) -> None:
     changed = [
         s for s in plan.steps if s.action == "run" and s.reasons and {r.code for r in s.reasons} == {"environment"}
     ]

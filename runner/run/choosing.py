@@ -47,11 +47,6 @@ class Chosen:
     answers: dict[Asked, Weighed]
 
 
-def choices_for(spec: Spec, root: Path) -> dict[str, Choice]:
-    """`choose_all` for the tunes alone."""
-    return choose_all(spec, root, {}).tunes
-
-
 def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chosen:
     """Micro-batch and checkpointing of tunes, and how many answers are made at a time.
 
@@ -129,11 +124,6 @@ class _Asked:
                 "images": self.images,
             }
         )
-
-
-def key_of(spec: Spec, tune: TuneSpec, root: Path, locked: Lock, environment: Mapping[str, str]) -> str:
-    """The name under which the cache holds a tune's forecast."""
-    return _ask(spec, tune, root, locked).key(environment, VERSION)
 
 
 def pins_of(locked: Lock) -> Pins:

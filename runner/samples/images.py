@@ -117,16 +117,3 @@ def _facts(data: bytes, image: Image.Image) -> ImageFacts:
         look=np.packbits(steps > 0).tobytes(),
         flat=bool((np.abs(steps) > 2).mean() < 0.1),
     )
-
-
-def image_suffix(data: bytes) -> str:
-    """The ending for an image's bytes, such as `.png`.
-
-    Raises:
-        InvalidError: they are none of FORMATS.
-    """
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return f".{(image.format or '').lower()}".replace(".jpeg", ".jpg")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidError(f"a value is neither a text nor an image ({', '.join(FORMATS)})") from error

@@ -39,11 +39,6 @@ def mark_of(sample: Sample, facts: Mapping[str, ImageFacts]) -> Mark:
     return Mark(sample.source, digest, tuple(f.pixel_digest for f in images), looks)
 
 
-def write_marks(path: Path, marks: Iterable[Mark]) -> None:
-    """Write marks, one a line; they never lie in memory all at once."""
-    files.write_bytes(path, marks_blocks(marks))
-
-
 def marks_blocks(marks: Iterable[Mark]) -> Iterator[bytes]:
     """What a file of marks holds, in blocks."""
     rows = ([m.source, m.prompt, m.images, m.looks] for m in marks)
@@ -51,7 +46,7 @@ def marks_blocks(marks: Iterable[Mark]) -> Iterator[bytes]:
 
 
 def read_marks(path: Path) -> tuple[Mark, ...]:
-    """Marks as `write_marks` wrote them.
+    """Marks as `marks_blocks` wrote them.
 
     Raises:
         InvalidError: the file is missing or no plain file.

@@ -41,7 +41,7 @@ class Converted:
     difference: float  # greatest, relative to each module's greatest change
 
 
-def write_peft(adapter: Path, out: Path, *, base: str, revision: str = "") -> Converted:
+def write_peft(adapter: Path, out: Path, *, base: str) -> Converted:
     """Write an mlx-lm adapter folder as PEFT's, read it back, and compare what each module adds.
 
     Raises:
@@ -63,11 +63,11 @@ def write_peft(adapter: Path, out: Path, *, base: str, revision: str = "") -> Co
     out.mkdir(parents=True, exist_ok=True)
     write_tensors(out / WEIGHTS, converted)
     modules = sorted({name.rpartition(".")[0] for name in tensors})
-    write_json(out / CONFIG, peft_config(parameters, modules, base=base, revision=revision))
+    write_json(out / CONFIG, peft_config(parameters, modules, base=base))
     return _compared(tensors, float(parameters["scale"]), out, modules)
 
 
-def peft_config(parameters: Mapping[str, Any], modules: list[str], *, base: str, revision: str) -> dict[str, Any]:
+def peft_config(parameters: Mapping[str, Any], modules: list[str], *, base: str) -> dict[str, Any]:
     """The settings as PEFT's LoraConfig reads them."""
     rank = int(parameters["rank"])
     layers = sorted({int(m[1]) for name in modules if (m := _LAYER.search(name))})
@@ -75,7 +75,7 @@ def peft_config(parameters: Mapping[str, Any], modules: list[str], *, base: str,
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": base,
-        "revision": revision or None,
+        "revision": None,
         "r": rank,
         "lora_alpha": float(parameters["scale"]) * rank,
         "lora_dropout": float(parameters["dropout"]),

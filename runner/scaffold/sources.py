@@ -17,7 +17,6 @@ from runner.scaffold.pictures import Album, as_stored
 from runner.scaffold.xlsx import Reading, read_xlsx
 
 HUB_PREFIX = "hf:"
-LABEL = "label"  # the column of a folder's name, where pictures come without a table
 XLSX = {".xlsx", ".xlsm"}
 TABLES = {*SUFFIXES, *XLSX}
 _SAVE_AS = "open it in the program that made it and save it as .xlsx or CSV"

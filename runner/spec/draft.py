@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from runner.errors import Diagnostic
 from runner.metrics.table import METRICS
@@ -34,13 +33,13 @@ class Draft:
             held = dotted(place)
             self.found.append(at_key(self.tree.nearest(place), "E102", f"`{key}` is missing in `{held}`", help=help))
 
-    def error(self, place: Key, code: str, message: str, *, help: str = "", note: str = "") -> None:
+    def error(self, place: Key, code: str, message: str, *, help: str = "") -> None:
         """Report an error about the value at `place`."""
-        self.found.append(at_value(self.tree.nearest(place), code, message, help=help, note=note))
+        self.found.append(at_value(self.tree.nearest(place), code, message, help=help))
 
-    def warn(self, place: Key, code: str, message: str, *, help: str = "", note: str = "") -> None:
+    def warn(self, place: Key, code: str, message: str, *, help: str = "") -> None:
         """Report a warning about the value at `place`."""
-        self.found.append(at_value(self.tree.nearest(place), code, message, help=help, note=note, severity="warning"))
+        self.found.append(at_value(self.tree.nearest(place), code, message, help=help, severity="warning"))
 
     def warn_key(self, place: Key, code: str, message: str, *, help: str = "") -> None:
         """Report a warning about the name of `place`."""
@@ -101,11 +100,3 @@ class Draft:
         """Whether the evaluation measures `name` in a misspelling, which is reported there."""
         metrics = self.spec.evaluations[evaluation].metrics
         return any(m.name not in METRICS and closest(m.name, METRICS) == name.partition("(")[0] for m in metrics)
-
-
-def exists(root: Path, path: str) -> bool:
-    """Whether the project has something at `path`; a path that cannot be is not there."""
-    try:
-        return (root / path).exists()
-    except (OSError, ValueError):
-        return False

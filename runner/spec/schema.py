@@ -97,7 +97,7 @@ GUARDS: dict[str, Rules] = {
     "metrics": {
         "type": ["string", "list"],
         "default": "quality",
-        "check_with": "guarded",
+        "check_with": "words",
         "schema": {"type": "string", "empty": False},
         "meta": {
             "doc": "`quality` (every measured metric of that kind), `all`, or a list.",

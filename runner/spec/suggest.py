@@ -92,14 +92,7 @@ def foreign(word: str, known: Iterable[str]) -> str:
     if not place:
         return ""
     options = set(known)
-    head, _, last = place.rpartition(".")
-    if (
-        last not in options
-        and place.split(".")[0] not in options
-        and options
-        and "learning_rate" not in options | {last}
-    ):
-        place = place if head else last
+    last = place.rpartition(".")[2]
     if last in options:
         place = last
     return f"that is `{place}` here" + (f": {remark}" if remark else "")

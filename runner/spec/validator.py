@@ -83,10 +83,6 @@ class StrictValidator(cerberus.Validator):  # type: ignore[misc]
         if isinstance(value, str) and not any(re.fullmatch(pattern, value, re.ASCII) for pattern in known):
             self._error(field, "unit")
 
-    def _check_with_guarded(self, field: Any, value: Any) -> None:
-        if isinstance(value, str) and value not in self.schema[field]["meta"]["words"]:
-            self._error(field, "words")
-
     def _check_with_decimal(self, field: Any, value: Any) -> None:
         if decimal_text(value) is None:
             self._error(field, "decimal")

@@ -34,11 +34,6 @@ def unproven(record: Record) -> tuple[Unproven, ...]:
     return (*found, *(one for one in _MEASURED if one.id != "memory" or _is_watched(record.steps)))
 
 
-def is_unproven(record: Record, name: str) -> bool:
-    """Whether the kind `name` is among them."""
-    return any(one.id == name for one in unproven(record))
-
-
 def _is_watched(steps: tuple[StepRecord, ...]) -> bool:
     return any(step.memory for step in steps)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from runner.acceptance.baselines import beaten_by, input_text, length_matched, no_model_answers, rules_of
+from runner.acceptance.baselines import input_text, length_matched, no_model_answers, rules_of
 from runner.errors import IntegrityError
 from runner.samples.sample import Completion, ImageRef, Sample
 
@@ -68,8 +68,3 @@ def test_base_answers_are_cut_to_the_tuned_lengths():
 def test_answers_to_other_samples_are_refused():
     with pytest.raises(IntegrityError, match="same samples"):
         length_matched([Completion("a", "x", 1)], [Completion("b", "x", 1)])
-
-
-def test_a_baseline_that_does_as_well_is_named():
-    assert beaten_by(0.3, {"lead": 0.3, "copy": 0.1}, higher=True) == ("lead",)
-    assert beaten_by(0.3, {"lead": 0.3, "copy": 0.1}, higher=False) == ("lead", "copy")

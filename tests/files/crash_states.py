@@ -38,7 +38,7 @@ class _Disk:
         kind, path, detail = operation
         if kind == "create":
             self.name(path, _Inode())
-        elif kind in ("write", "append"):
+        elif kind == "write":
             assert isinstance(detail, bytes)
             if path not in self.current:
                 self.name(path, _Inode())

@@ -64,12 +64,6 @@ def test_a_folder_that_cannot_be_written_to_is_an_os_error_that_names_it(tmp_pat
         files.write_text(tmp_path / "file" / "below", "x")
 
 
-def test_lines_are_added_to_a_log(tmp_path):
-    for line in ("one", "둘"):
-        files.append_line(tmp_path / "a" / "log", line)
-    assert (tmp_path / "a" / "log").read_text(encoding="utf-8") == "one\n둘\n"
-
-
 def test_a_folder_is_committed_whole_and_never_over_another(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name / "deep").mkdir(parents=True)

@@ -9,7 +9,7 @@ GB = 10**9
 
 def candidate(micro, recompute, gigabytes):
     peak = Forecast("micro-batch", int(gigabytes * GB), 2 * GB, "trace")
-    return Candidate(micro, recompute, (Forecast("update", 2 * GB, 2 * GB, "trace"), peak))
+    return Candidate((Forecast("update", 2 * GB, 2 * GB, "trace"), peak), micro_batch=micro, grad_checkpoint=recompute)
 
 
 FOUR = [candidate(4, False, 60.4), candidate(4, True, 14.5), candidate(2, False, 33.2), candidate(2, True, 10.2)]

@@ -1,12 +1,10 @@
-import dataclasses
-
 import pytest
 
 from benchmarks.memory import Case, config_of
 from runner.errors import ExitCode, ResourceError
 from runner.memory.choose import budget_for
 from runner.memory.fit import fit, tune_shape
-from runner.memory.forecast import RowShape, longest
+from runner.memory.forecast import RowShape
 from runner.spec.model import LoraSpec, TrainSpec
 
 GB = 10**9
@@ -23,7 +21,7 @@ def fitted(limit, **train):
     made = fit(
         CONFIG,
         dtype="float32",
-        tunes={"a": tune_shape(LoraSpec(dropout=0.1), settings, longest(256, count=8))},
+        tunes={"a": tune_shape(LoraSpec(dropout=0.1), settings, (RowShape(256, 255),) * 8)},
         answers={},
         names={"a": "tune/작은-모형"},
         limit_bytes=limit,
@@ -55,9 +53,3 @@ def test_a_limit_below_the_weights_is_told_from_one_below_the_step():
     with pytest.raises(ResourceError, match="predicted peak") as found:
         fitted(10**9)
     assert "the model's weights alone are" in found.value.help
-
-
-def test_rows_at_their_bound_are_all_labels_unless_said():
-    assert longest(128, count=2) == (RowShape(128, 127),) * 2
-    assert longest(128, count=1, labels=30) == (RowShape(128, 30),)
-    assert dataclasses.replace(longest(128, count=1)[0], labels=5).labels == 5

@@ -10,7 +10,7 @@ from runner.errors import ResourceError
 from runner.models.lock import Lock, LockedTune, lock_path, write_lock
 from runner.plan.asked import asked_by
 from runner.plan.build import build_steps
-from runner.run.choosing import CACHE, choices_for, choose_all
+from runner.run.choosing import CACHE, choose_all
 from runner.spec.load import load_spec
 from runner.spec.model import Limits, Spec
 from tests.e2e.small_campaign import SPEC, make_project, single_spec, write_spec
@@ -46,25 +46,25 @@ def test_the_whole_batch_is_taken_where_it_fits_and_the_reason_is_said(project: 
 
 
 def test_a_forecast_is_asked_for_once(project: Path, spec: Spec) -> None:
-    choices_for(spec, project)
+    choose_all(spec, project, {})
     path = project / CACHE
     known = json.loads(path.read_text())
     path.write_text(json.dumps({key: value | {"forecast_bytes": 123} for key, value in known.items()}))
-    assert choices_for(spec, project)["llama-lora"].forecast_bytes == 123
+    assert choose_all(spec, project, {}).tunes["llama-lora"].forecast_bytes == 123
 
 
 def test_an_unreadable_cache_is_an_empty_one(project: Path, spec: Spec) -> None:
     (project / CACHE).parent.mkdir(exist_ok=True)
     (project / CACHE).write_text("{")
-    assert choices_for(spec, project)["llama-lora"].forecast_bytes
+    assert choose_all(spec, project, {}).tunes["llama-lora"].forecast_bytes
 
 
 def test_a_limit_that_holds_no_tuning_is_said_before_anything_starts(project: Path, spec: Spec) -> None:
     with pytest.raises(ResourceError, match="tune/llama-lora: predicted peak"):
-        choices_for(replace(spec, limits=Limits(memory_bytes=1_150_000_000)), project)
+        choose_all(replace(spec, limits=Limits(memory_bytes=1_150_000_000)), project, {})
 
 
 def test_what_the_lock_holds_is_taken_as_it_is(project: Path, spec: Spec) -> None:
     write_lock(project / lock_path(SPEC), Lock(tunes={"llama-lora": LockedTune(2, True)}))
-    choice = choices_for(spec, project)["llama-lora"]
+    choice = choose_all(spec, project, {}).tunes["llama-lora"]
     assert (choice.micro_batch, choice.grad_checkpoint) == (2, True)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from runner import files
 from runner.errors import IntegrityError
 from runner.samples.images import ImageFacts
-from runner.samples.marks import mark_of, read_marks, write_marks
+from runner.samples.marks import mark_of, marks_blocks, read_marks
 from runner.samples.sample import ImageRef, Sample
 
 
@@ -22,7 +23,7 @@ def test_marks_are_read_as_they_were_written(tmp_path: Path) -> None:
     facts = {"a.png": ImageFacts("sha256:f", "sha256:a", 9, 9, 1, 1, bytes(range(32)), flat=False)}
     marks = tuple(mark_of(s, facts) for s in (text("가", 1), picture("sha256:f"), text(" ", 2)))
     assert marks[1].looks == (("sha256:a", bytes(range(32)).hex()),)
-    write_marks(tmp_path / "m.jsonl", marks)
+    files.write_bytes(tmp_path / "m.jsonl", marks_blocks(marks))
     assert read_marks(tmp_path / "m.jsonl") == marks
 
 
