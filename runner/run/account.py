@@ -36,7 +36,7 @@ class Account:
     record: Record
     record_id: str
     verdict: Verdict
-    appended: bool  # False where this very run had been recorded before
+    appended: bool  # False where the campaign's newest record is of this very run
 
 
 def account(
@@ -47,11 +47,11 @@ def account(
         step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
     }
     failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
-    run_id = _run_id(spec, manifests, failures)
+    blank = replace(_blank(spec, root, surveyed), run_id=_run_id(spec, manifests, failures))
     stored = ssot.records(root)
-    for one in stored:
-        if (one.record.kind, one.record.campaign, one.record.run_id) == ("campaign", spec.metadata.name, run_id):
-            return Account(one.record, one.id, build(Verdict, one.record.verdict), appended=False)
+    known = ssot.recorded(stored, blank)
+    if known:
+        return Account(known.record, known.id, build(Verdict, known.record.verdict), appended=False)
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
     hidden = spec.evidence == "digests"
     collected = evidence.collect(evidence.without_texts(gathered.rows) if hidden else gathered.rows)
@@ -64,8 +64,7 @@ def account(
     attempts = earlier_attempts(history, recipe_digest(spec), {m.test_data for m in measures.values()})
     verdict = verdict_of(spec, measures, quantities, attempts=attempts, failures=failures)
     record = replace(
-        _blank(spec, root, surveyed),
-        run_id=run_id,
+        blank,
         notes=tuple(f"set on the command line: {override}" for override in spec.overrides),
         data=_data(spec, surveyed, manifests),
         steps=record_steps,

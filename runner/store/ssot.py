@@ -71,7 +71,7 @@ def append(
     """Store a record and its evidence durably and return its id. Its parents become the store's newest records.
 
     `observed` are the rows of what was seen of the machine, where the record names any.
-    A record with the same `run_id` and kind that is stored already is not stored again: its id comes back.
+    A record of what the newest one is of already (see `recorded`) is not stored again: that one's id comes back.
 
     Raises:
         IntegrityError: the store is damaged; nothing is added to a damaged store.
@@ -79,9 +79,9 @@ def append(
         ValueError: the rows do not have the digest that the record names.
     """
     stored = records(root)
-    for one in stored:
-        if (one.record.run_id, one.record.kind, one.record.campaign) == (record.run_id, record.kind, record.campaign):
-            return one.id
+    known = recorded(stored, record)
+    if known:
+        return known.id
     collected = [evidence.collect(rows)]
     if record.observed:
         collected.append(evidence.collect(observed, evidence.OBSERVED))
@@ -96,6 +96,24 @@ def append(
     name = codec.id_of(data)
     files.add_bytes(record_path(root, name), data)
     return name
+
+
+def recorded(stored: Iterable[Stored], record: Record) -> Stored | None:
+    """The newest record of the campaign, where it is of the same run, spec file and kind of evidence as `record`.
+
+    An older one does not count: who goes back to an earlier setting says that the campaign is this again.
+    """
+    newest = _newest(stored, record.campaign, record.kind)
+    return newest if newest and _about(newest.record) == _about(record) else None
+
+
+def _about(record: Record) -> tuple[str, str, str]:
+    return record.run_id, record.spec_path, record.evidence_mode
+
+
+def _newest(stored: Iterable[Stored], campaign: str, kind: str) -> Stored | None:
+    found = [s for s in stored if (s.record.campaign, s.record.kind) == (campaign, kind)]
+    return found[-1] if found else None
 
 
 def _add_evidence(root: Path, collected: evidence.Evidence) -> None:
@@ -127,8 +145,7 @@ def latest(root: Path, campaign: str) -> Stored | None:
     Raises:
         IntegrityError, InvalidError: as `records`.
     """
-    found = [s for s in records(root) if s.record.campaign == campaign and s.record.kind == "campaign"]
-    return found[-1] if found else None
+    return _newest(records(root), campaign, "campaign")
 
 
 def find(root: Path, name: str) -> Stored:

@@ -50,6 +50,29 @@ def test_a_changed_threshold_judges_again_and_runs_nothing(finished: Path) -> No
     assert len(list((finished / "ssot/records").glob("*.json"))) == 2
 
 
+def test_going_back_to_an_earlier_setting_is_recorded_and_counted_as_no_new_look(finished: Path) -> None:
+    first = ssot.latest(finished, "mini")
+    for old, new in (("alpha: 8", "alpha: 4"), ("alpha: 4", "alpha: 8")):
+        mini.edit(finished, old, new)
+        applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert mini.ran(finished) == []
+    _, other, back = ssot.records(finished)
+    checked = mini.lorarun(finished, "check", mini.SPEC_PATH)
+    assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout), checked.stderr
+    assert back.record.run_id == first.record.run_id
+    assert set(back.record.attempts.values()) == {(other.id,)}
+    mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert len(ssot.records(finished)) == 3
+
+
+def test_a_renamed_spec_is_recorded_under_its_name(finished: Path) -> None:
+    (finished / mini.SPEC_PATH).rename(finished / "specs/새이름.yaml")
+    applied = mini.lorarun(finished, "apply", "specs/새이름.yaml")
+    assert mini.ran(finished) == []
+    checked = mini.lorarun(finished, "check", "specs/새이름.yaml")
+    assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout), checked.stderr
+
+
 def test_what_was_set_on_the_command_line_is_on_record_and_in_the_report(finished: Path) -> None:
     before = set((finished / "ssot/records").iterdir())
     changed = "acceptance.targets.0.min_improvement=2%"

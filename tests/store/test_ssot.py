@@ -51,6 +51,16 @@ def test_appending_the_same_run_again_adds_nothing(tmp_path):
     assert tree(tmp_path) == before
 
 
+def test_a_run_after_another_is_stored_again_and_so_is_one_of_a_renamed_spec(tmp_path):
+    first = ssot.append(tmp_path, *campaign("r1"))
+    ssot.append(tmp_path, *campaign("r2"))
+    back = ssot.append(tmp_path, *campaign("r1"))
+    renamed = ssot.append(tmp_path, *campaign("r1", spec_path="specs/새이름.yaml"))
+    assert len({first, back, renamed}) == 3
+    assert [s.record.run_id for s in ssot.records(tmp_path)] == ["r1", "r2", "r1", "r1"]
+    assert ssot.latest(tmp_path, "숫자").id == renamed
+
+
 def test_a_new_record_names_the_newest_as_parents(tmp_path):
     names = [ssot.append(tmp_path, *campaign(f"r{i}")) for i in range(3)]
     assert [s.record.parents for s in ssot.records(tmp_path)] == [(), (names[0],), (names[1],)]
