@@ -119,6 +119,11 @@ def is_temporary(path: Path) -> bool:
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
+def is_debris(path: Path) -> bool:
+    """Whether this is what macOS's Finder leaves in folders that it shows or copies; it belongs to nothing."""
+    return path.name == ".DS_Store" or path.name.startswith("._")
+
+
 def fsync(descriptor: int) -> None:
     """Flush to the medium. macOS's fsync stops at the drive's cache, so F_FULLFSYNC is asked for there."""
     if sys.platform == "darwin":

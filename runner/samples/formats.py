@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import InvalidError
+from runner.files import is_debris
 from runner.samples.dataset import DatasetSpec
 from runner.samples.findings import Findings
 from runner.samples.rows import READERS, SUFFIXES, Row
@@ -72,7 +73,8 @@ def _by_label(dataset: DatasetSpec, folder: Path, root: Path, findings: Findings
     names = []
     for place, folders, files in os.walk(folder, followlinks=False):
         folders.sort()
-        names += [Path(place) / name for name in sorted(files) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        paths = [Path(place) / name for name in sorted(files) if Path(name).suffix.lower() in IMAGE_SUFFIXES]
+        names += [path for path in paths if not is_debris(path)]
         if len(names) > MAX_FILES:
             raise InvalidError(f"`{folder.name}` holds more than {MAX_FILES:,} images")
     for number, path in enumerate(names, 1):

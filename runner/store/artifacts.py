@@ -169,7 +169,8 @@ def glance(folder: Path, manifest: Manifest) -> list[str]:
 def differences(folder: Path, digests: Mapping[str, str]) -> list[str]:
     """What in a folder differs from the digests of its files: missing, changed, foreign or not a regular file."""
     wrong = []
-    there = {str(p.relative_to(folder)) for p in folder.rglob("*") if not p.is_dir() or p.is_symlink()}
+    found = (p for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+    there = {str(p.relative_to(folder)) for p in found if not files.is_debris(p)}
     for name, digest in sorted(digests.items()):
         path = folder / name
         if name not in there:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from runner.canonical import digest_value
 from runner.errors import InvalidError
+from runner.files import is_debris
 from runner.machine.file_digests import FileDigests
 from runner.spec.model import DatasetSpec
 from runner.store.hub_origin import HUB_PREFIX, read_origin, revision_of
@@ -57,12 +59,16 @@ def digest_dataset(dataset: DatasetSpec, root: Path, digests: FileDigests) -> st
 def _of_image_folder(folder: Path) -> list[Path]:
     """The metadata files and every image file below a split's folder, sorted."""
     endings = {*IMAGE_ENDINGS, *METADATA_ENDINGS}
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
+    return _kept(folder, endings)
 
 
 def images_of(dataset: DatasetSpec, root: Path) -> list[Path]:
     """Every image file in the folder of a data set with images, sorted; none of a data set of texts."""
     if not dataset.image:
         return []
-    found = (root / dataset.path).rglob("*")
-    return sorted(p for p in found if p.suffix.lower() in IMAGE_ENDINGS and p.is_file())
+    return _kept(root / dataset.path, IMAGE_ENDINGS)
+
+
+def _kept(folder: Path, endings: Collection[str]) -> list[Path]:
+    found = (p for p in folder.rglob("*") if p.suffix.lower() in endings and p.is_file())
+    return sorted(p for p in found if not is_debris(p))

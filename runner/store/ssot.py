@@ -268,8 +268,8 @@ def _entries(root: Path, folder: str, problems: list[Problem]) -> list[Path]:
         problems.append(Problem(folder, error.message.removeprefix(f"`{root / folder}`").lstrip(": ")))
         return []
     # A writer that was killed leaves a hidden temporary file; it was never part of the store.
-    found = (p for p in (root / folder).iterdir() if p.name not in _KEPT and not files.is_temporary(p))
-    return sorted(found, key=lambda path: path.name)
+    found = (p for p in (root / folder).iterdir() if p.name not in _KEPT)
+    return sorted(p for p in found if not files.is_temporary(p) and not files.is_debris(p))
 
 
 def _read_record(path: Path) -> Record:

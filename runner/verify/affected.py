@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.canonical import PREFIX
 from runner.errors import InvalidError, LorarunError
-from runner.files import read_text
+from runner.files import is_debris, read_text
 from runner.models.lock import lock_path
 from runner.spec.load import load_spec
 from runner.spec.source import Source
@@ -87,7 +87,8 @@ def _concerned(
 
 def _paths(root: Path, contents: Contents) -> tuple[str, ...]:
     """Files below `specs/`, and those that records name; links are followed by nobody."""
-    found = [p.relative_to(root).as_posix() for p in (root / SPECS).rglob("*") if p.suffix in ENDINGS]
+    specs = (p for p in (root / SPECS).rglob("*") if p.suffix in ENDINGS and not is_debris(p))
+    found = [p.relative_to(root).as_posix() for p in specs]
     found += [one.record.spec_path for one in contents.stored if _inside(one.record.spec_path)]
     return tuple(sorted({path for path in found if (root / path).is_file()}))
 

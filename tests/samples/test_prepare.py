@@ -272,6 +272,7 @@ def test_long_answers_that_are_nearly_equal_to_other_images_are_a_warning(folder
 
 def test_an_image_folder_with_metadata_and_one_with_label_folders_are_read(folder):
     folder.image("test/고양이/1.png", 3).image("test/개/2.png", 60)
+    (folder.folder / "test" / "개" / "._2.png").write_bytes(b"what the Finder leaves")
     folder.splits["test"] = "test"
     assert {s.reference for s in folder.prepare(prompt="무엇?").samples["test"]} == {"고양이", "개"}
     (folder.folder / "test" / "metadata.csv").write_text("file_name,reference\n개/2.png,멍멍이\n")

@@ -66,6 +66,13 @@ def test_damage_is_named_and_never_used(artifacts: Artifacts, damage, message: s
         artifacts.verify(KEY)
 
 
+def test_what_the_finder_leaves_in_a_folder_is_no_damage(artifacts: Artifacts) -> None:
+    made(artifacts)
+    for name in (".DS_Store", "folder/.DS_Store", "._a.txt"):
+        (artifacts.place(KEY) / name).write_bytes(b"x")
+    artifacts.verify(KEY)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [

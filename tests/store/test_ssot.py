@@ -136,6 +136,15 @@ def test_foreign_files_are_named_and_left_over_temporary_ones_are_not(tmp_path):
     assert [p.path for p in ssot.scan(tmp_path).problems] == ["ssot/records/link.json", "ssot/records/notes.txt"]
 
 
+def test_what_the_finder_leaves_in_the_store_is_passed_over(tmp_path):
+    ssot.append(tmp_path, *campaign("r1"))
+    for folder in (ssot.RECORDS, ssot.EVIDENCE):
+        (tmp_path / folder / ".DS_Store").write_bytes(b"x")
+        (tmp_path / folder / "._메모").write_bytes(b"x")
+    contents = ssot.scan(tmp_path)
+    assert contents.problems == ssot.evidence_problems(tmp_path, contents.stored) == ()
+
+
 def test_a_symbolic_link_in_place_of_a_record_is_not_followed(tmp_path):
     name = ssot.append(tmp_path, *campaign("r1"))
     path = ssot.record_path(tmp_path, name)
