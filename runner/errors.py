@@ -5,6 +5,7 @@
     LorarunError                 1   ours to mend; shown with a traceback
     ├── UsageError               2   a flag or argument is wrong
     ├── InvalidError             3   spec or inputs are invalid; carries every `Diagnostic` found
+    │   └── NewerSchemaError      3   written by a newer version of lorarun
     ├── ChangedError             4   a difference or a decision that was asked for
     ├── StepError                5   a step failed
     ├── NothingToCheckError      7   no record to judge yet
@@ -126,6 +127,10 @@ class InvalidError(LorarunError):
         errors = [d for d in diagnostics if d.severity == "error"]
         noun = "error" if len(errors) == 1 else "errors"
         return cls(f"{len(errors)} {noun}", diagnostics=tuple(diagnostics))
+
+
+class NewerSchemaError(InvalidError):
+    """Written in a newer schema than this version knows."""
 
 
 class ChangedError(LorarunError):

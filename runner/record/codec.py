@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.canonical import canonical_json, parse_canonical, plain
-from runner.errors import IntegrityError, InvalidError
+from runner.errors import IntegrityError, NewerSchemaError
 from runner.record.model import SCHEMA, Record
 from runner.record.shape import ShapeError, build
 from runner.record.upgrades import UPGRADES
@@ -56,7 +56,7 @@ def from_json(data: bytes) -> Record:
 
     Raises:
         IntegrityError: not canonical JSON, or not the shape of a record.
-        InvalidError: written in a newer schema than this version of lorarun knows.
+        NewerSchemaError: written in a newer schema than this version of lorarun knows.
     """
     if len(data) > MAX_RECORD_BYTES:
         raise IntegrityError(f"record is larger than {MAX_RECORD_BYTES:,} bytes")
@@ -79,7 +79,7 @@ def _upgrade(document: Any, data: bytes) -> dict[str, Any]:
         raise ShapeError("schema", f"is {str(schema)[:60]!r}, not `{SCHEMA}`")
     version = int(match.group(1))
     if version > CURRENT:
-        raise InvalidError(
+        raise NewerSchemaError(
             f"record is of schema `{schema}`, newer than `{SCHEMA}`, the newest that is known here",
             help="update lorarun, then try again",
         )

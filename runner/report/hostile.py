@@ -48,11 +48,16 @@ def visible(text: object, limit: int = 0) -> str:
 
 
 def one_line(text: object, limit: int = 0) -> str:
-    """As `visible`, with every run of white space as one space."""
+    """As `visible`, with every run of white space as one space, and no workflow command within."""
     full = str(text)
     kept = " ".join(full[: limit * 4 if limit else len(full)].split())
-    shown = visible(kept, 0)
+    shown = _commandless(visible(kept, 0))
     return shown[: limit - 1] + "…" if limit and len(shown) > limit else shown
+
+
+def _commandless(line: str) -> str:
+    """A line without `##[`, with which GitHub's first workflow commands begin, anywhere in a line of a job's log."""
+    return line.replace("##[", "## [")
 
 
 def markdown(text: object) -> Markup:
@@ -85,7 +90,7 @@ def code_block(text: object, limit: int = 0) -> Markup:
 
 def command_data(text: object, limit: int = 0) -> str:
     """The message of a GitHub workflow command: one line, nothing in it is read as a command."""
-    return visible(text, limit).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return _commandless(visible(text, limit)).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def command_property(text: object, limit: int = 0) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 from runner import files
 from runner.canonical import PREFIX
-from runner.errors import IntegrityError, InvalidError, LorarunError, UsageError, some
+from runner.errors import IntegrityError, InvalidError, LorarunError, NewerSchemaError, UsageError, some
 from runner.record import codec, evidence
 from runner.record.model import Record
 
@@ -232,9 +232,8 @@ def _scan(root: Path) -> Contents:
         try:
             found[path.stem] = Stored(path.stem, _read_record(path))
         except LorarunError as error:
-            newer = isinstance(error, InvalidError) and "newer" in error.message
             said = error.message.removeprefix(f"`{path}`").lstrip(": ")
-            problems.append(Problem(shown, said, newer, error.help))
+            problems.append(Problem(shown, said, isinstance(error, NewerSchemaError), error.help))
     for one in found.values():
         shown = f"{RECORDS}/{one.id}.json"
         problems += [Problem(shown, f"parent `{p}` is missing") for p in one.record.parents if p not in found]

@@ -42,8 +42,10 @@ quietly() {
     token=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     if [ "$findings" = github ]; then echo "::stop-commands::$token"; fi
     "$@"
+    local code=$?
     echo
     if [ "$findings" = github ]; then echo "::$token::"; fi
+    return "$code"
 }
 
 # A line of ours at the head of the comment; no text of the checkout is in it.
@@ -61,7 +63,7 @@ gate() {
     "${lorarun[@]}" plan "$spec" >"$folder/plan.txt" 2>&1 || true
     quietly head -c 20000 "$folder/plan.txt"
     # The reports say what the check found; where there is nothing to check, they say why.
-    run "check $spec" "${lorarun[@]}" report "$spec" --check ${base:+--base "$base"} --out "$folder" \
+    run "check $spec" quietly "${lorarun[@]}" report "$spec" --check ${base:+--base "$base"} --out "$folder" \
         ${language[@]+"${language[@]}"}
     if [ -f "$folder/report.xml" ]; then mv "$folder/report.xml" "$folder/junit.xml"; fi
     if [ -f "$folder/annotations.txt" ]; then
@@ -97,7 +99,7 @@ if [ -n "$base" ]; then
     fi
 fi
 
-run "ssot verify" "${lorarun[@]}" ssot verify ${base:+--base "$base"}
+run "ssot verify" quietly "${lorarun[@]}" ssot verify ${base:+--base "$base"}
 if [ "${codes[0]}" -ne 0 ]; then
     remark "\`lorarun ssot verify\` refused this history (exit code ${codes[0]}): see the job's log."
     if [ "$findings" = github ]; then echo "::error title=lorarun ssot verify::This history is refused: see the job's log."; fi

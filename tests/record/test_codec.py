@@ -7,7 +7,7 @@ import json
 import pytest
 
 from runner.canonical import canonical_json
-from runner.errors import IntegrityError, InvalidError
+from runner.errors import IntegrityError, NewerSchemaError
 from runner.record.codec import from_json, id_of, record_id, to_document, to_json
 from runner.record.model import SCHEMA, Record, StepRecord
 
@@ -114,7 +114,7 @@ def test_a_missing_field_is_named():
 
 
 def test_a_newer_schema_is_refused_and_not_half_read():
-    with pytest.raises(InvalidError, match="newer than") as caught:
+    with pytest.raises(NewerSchemaError, match="newer than") as caught:
         from_json(canonical_json({"schema": "lorarun/record/v999", "anything": [1]}))
     assert "update lorarun" in caught.value.help
 

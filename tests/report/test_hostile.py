@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,6 +77,11 @@ def test_visible_text_has_no_character_that_acts(text: str) -> None:
 @given(st.text(max_size=200))
 def test_a_command_message_is_one_line(text: str) -> None:
     assert len(hostile.command_data(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize("shown", [hostile.one_line, hostile.command_data, hostile.command_property, hostile.markdown])
+def test_a_line_holds_no_workflow_command_of_the_older_form(shown: Callable[[object], str]) -> None:
+    assert "##[" not in shown("ok ##[stop-commands]pwned ###[error]x")
 
 
 def test_long_text_is_cut_and_says_so() -> None:

@@ -108,6 +108,15 @@ def test_a_newer_record_is_refused_as_newer(tmp_path):
         ssot.records(tmp_path)
 
 
+def test_damage_in_a_folder_of_that_name_is_not_taken_for_a_newer_record(tmp_path):
+    root = tmp_path / "newer"
+    path = ssot.record_path(root, ssot.append(root, *campaign("r1")))
+    path.unlink()
+    path.symlink_to("/etc/hostname")
+    with pytest.raises(IntegrityError):
+        ssot.records(root)
+
+
 def test_a_missing_parent_is_named(tmp_path):
     first = ssot.append(tmp_path, *campaign("r1"))
     second = ssot.append(tmp_path, *campaign("r2"))
