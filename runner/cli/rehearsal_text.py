@@ -11,7 +11,7 @@ from runner import files
 from runner.cli.plan_text import duration, size
 from runner.errors import LorarunError
 from runner.plan.model import Step
-from runner.plan.rehearsal import REPORT
+from runner.plan.names import REHEARSAL
 from runner.report.hostile import one_line
 from runner.run.campaign import Planned
 from runner.run.outlook import Outlook
@@ -27,7 +27,7 @@ def rehearsal_text(spec: Spec, root: Path, planned: Planned, seen: Outlook, *, n
     lines: list[str] = []
     for one in planned.plan.steps:
         if one.step.kind == "rehearse" and one.action == "cached":
-            report = files.read_json(planned.survey.artifacts.place(one.key) / REPORT)
+            report = files.read_json(planned.survey.artifacts.place(one.key) / REHEARSAL)
             lines += _model(one.step.group, report)
             lines += _memory(spec.models[one.step.group], root, one.step, report)
     return "\n".join([*lines, _time(planned, seen, now)])

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.plan.model import Step
-
-UPSTREAM = "upstream."
+from runner.plan.names import UPSTREAM, name_of
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Asked:
     @property
     def dataset(self) -> str:
         """Whose prompts they are."""
-        return self.step.removeprefix("prepare/")
+        return name_of(self.step)
 
     @property
     def split(self) -> str:

@@ -14,6 +14,21 @@ from runner.plan.arms import BASE, REFERENCE, Arm, arms_of, stages_of
 from runner.plan.asked import Asked, Weighed, weighed
 from runner.plan.forecasts import NEEDED_BYTES, with_forecasts
 from runner.plan.model import Need, Source, Step
+from runner.plan.names import (
+    ADAPTER,
+    COMPLETIONS,
+    COMPLETIONS_ROLE,
+    INPUTS,
+    SCORES,
+    UPSTREAM,
+    UPSTREAM_ROLE,
+    baselines_id,
+    lengths_id,
+    prepare_id,
+    score_id,
+    select_id,
+    tune_id,
+)
 from runner.plan.order import ordered
 from runner.plan.overlap import overlap_steps
 from runner.plan.params import (
@@ -28,10 +43,6 @@ from runner.plan.params import (
 from runner.plan.paths import Pins, decide, decide_answers, resolved_answers
 from runner.plan.rehearsal import with_rehearsals
 from runner.spec.model import EvaluationSpec, GenerateSpec, Spec, StageSpec, SweepSpec, TuneSpec
-
-UPSTREAM = "upstream."
-COMPLETIONS_ROLE = "completions"
-COMPLETIONS, ADAPTER, SCORES = "completions.jsonl", "adapters.safetensors", "scores.json"
 
 
 def build_steps(
@@ -83,7 +94,7 @@ class _Builder:
 
     def prepare(self, dataset: str) -> Step:
         """The step that reads and checks a data set."""
-        name = f"prepare/{dataset}"
+        name = prepare_id(dataset)
         return self.steps.get(name) or self.add(
             Step(
                 id=name,
@@ -100,7 +111,7 @@ class _Builder:
         stage, choice = answers.stage, answers.choices[-1]
         fed = self.feeding(answers)
         perfect = [s for i, s in answers.feeding() if answers.choices[i] == REFERENCE]
-        needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.inputs.jsonl"), *fed]
+        needs = [Need("inputs", self.prepare(answers.dataset).id, f"{answers.split}.{INPUTS}"), *fed]
         if choice != BASE:
             needs.append(Need("adapter", self.adapter(choice).id, ADAPTER))
         step_id = f"generate/{answers.dataset}.{answers.split}/{answers.label}"
@@ -153,13 +164,13 @@ class _Builder:
         needs = []
         for variant in sweep.variants:
             scored = self.score_answers(
-                f"score/{variant.id}/{sweep.split}", self.variant_answers(sweep, variant), [plain(sweep.metric)]
+                score_id(variant.id, sweep.split), self.variant_answers(sweep, variant), [plain(sweep.metric)]
             )
             needs.append(Need(f"scores.{variant.id}", scored.id, SCORES))
             needs.append(Need(f"adapter.{variant.id}", self.tune(variant).id, ADAPTER))
         return self.add(
             Step(
-                id=f"select/{sweep.tune}",
+                id=select_id(sweep.tune),
                 kind="select",
                 params={
                     "metric": sweep.metric.id,
@@ -202,7 +213,7 @@ class _Builder:
         paths = decide(tune.lora, train, config, micro_batch=train.micro_batch, pins=pins, rows=rows)
         return self.add(
             Step(
-                id=f"tune/{tune.id}",
+                id=tune_id(tune.id),
                 kind="tune",
                 params=tune_params(self.spec, tune, prompt=prompt, images=position == 0, train=train, paths=paths),
                 needs=tuple(needs),
@@ -221,7 +232,7 @@ class _Builder:
         """The step that counts the tokens of the rows that `tune` will see; it loads no weights."""
         return self.add(
             Step(
-                id=f"lengths/{tune.id}",
+                id=lengths_id(tune.id),
                 kind="lengths",
                 params=lengths_params(self.spec, tune, prompt=prompt, images=images),
                 needs=rows,
@@ -252,7 +263,7 @@ class _Builder:
         answers = replace(_judged(evaluation, arm, stages), paraphrases=evaluation.paraphrases)
         is_fed = any(arm.choices[i] != REFERENCE for i, _ in answers.feeding())
         metrics = [plain(m) for m in evaluation.metrics if _measurable(m.name, arm, is_fed=is_fed)]
-        step_id = f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
+        step_id = score_id(evaluation.id, arm.id)
         self.score_answers(step_id, answers, metrics, format=evaluation.format, origin=("evaluations", evaluation.id))
 
     def baselines(self, evaluation: EvaluationSpec, stages: tuple[StageSpec, ...]) -> None:
@@ -271,7 +282,7 @@ class _Builder:
             needs.append(Need(f"{COMPLETIONS_ROLE}.{arm.id}", made.id, COMPLETIONS))
         self.add(
             Step(
-                id=f"baselines/{evaluation.id}",
+                id=baselines_id(evaluation.id),
                 kind="baselines",
                 params={"metrics": metrics, "format": evaluation.format},
                 needs=tuple(needs),
@@ -295,7 +306,7 @@ class _Builder:
         needs = [
             Need("samples", self.prepare(answers.dataset).id, f"{answers.split}.jsonl"),
             Need(COMPLETIONS_ROLE, answered.id, COMPLETIONS),
-            *(Need("upstream", n.step, n.file) for n in fed),
+            *(Need(UPSTREAM_ROLE, n.step, n.file) for n in fed),
         ]
         for name in (n for n in REPEATING if n in [m["name"] for m in metrics]):
             again = self.generate(dataclasses.replace(answers, repeat=name))

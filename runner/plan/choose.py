@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from runner.errors import UsageError
 from runner.plan.model import Step
+from runner.plan.names import kind_of, lengths_id, name_of, rehearse_id
 from runner.spec.suggest import closest
 
 FEW = 3  # steps that a help line names
@@ -42,7 +43,7 @@ def _meant(name: str, ids: list[str]) -> str:
         if len(holding) > FEW:
             return f"did you mean `{part}/*`?" if holding[0].startswith(f"{part}/") else f"did you mean `*/{part}*`?"
         return f"did you mean {' or '.join(f'`{i}`' for i in holding)}?"
-    kinds = ", ".join(f"`{kind}/…`" for kind in dict.fromkeys(i.partition("/")[0] for i in ids))
+    kinds = ", ".join(f"`{kind}/…`" for kind in dict.fromkeys(kind_of(i) for i in ids))
     return f"steps are called {kinds}; `lorarun plan SPEC` lists all {len(ids)}"
 
 
@@ -56,9 +57,9 @@ def with_needs(steps: Sequence[Step], ids: Iterable[str]) -> tuple[Step, ...]:
         if step.id not in kept:
             kept.add(step.id)
             left += [n.step for n in step.needs]
-            checks = (f"lengths/{step.id.removeprefix('tune/')}", f"rehearse/{step.group}")
+            checks = [rehearse_id(step.group), *([lengths_id(name_of(step.id))] if step.kind == "tune" else [])]
             left += [check for check in checks if check in by_id]
-            left += [name for name in step.after if name.startswith("forecast/")]  # what a rehearsal waits for
+            left += [name for name in step.after if kind_of(name) == "forecast"]  # what a rehearsal waits for
     return tuple(s for s in steps if s.id in kept)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.plan.model import Step
+from runner.plan.names import INPUTS, kind_of, name_of
 
 UNKNOWN = "no step like it ran on this machine yet"
 LIGHT = ("prepare", "score", "select", "lengths", "overlap", "baselines", "forecast")  # no weights are loaded
@@ -83,7 +84,7 @@ def work_of(step: Step, history: History) -> float | None:
         known = [n for n in (most, passes) if n is not None]
         return min(known) if passes is not None else None
     if step.kind == "generate":
-        rows = rows_read(step, history, ".inputs.jsonl")
+        rows = rows_read(step, history, f".{INPUTS}")
         return None if rows is None else float(_answers(step, rows))
     return None
 
@@ -107,9 +108,9 @@ def past_work(kind: str, params: Mapping[str, Any], measures: Mapping[str, Any])
 def rows_read(step: Step, history: History, file: str) -> int | None:
     """Rows of the split that the step reads from a `prepare` step, as `file`; None where they were not counted."""
     for need in step.needs:
-        if need.step.startswith("prepare/") and need.file.endswith(file):
+        if kind_of(need.step) == "prepare" and need.file.endswith(file):
             split = need.file.removesuffix(file) if file.startswith(".") else need.file.removesuffix(".jsonl")
-            return history.rows.get(need.step.removeprefix("prepare/"), {}).get(split)
+            return history.rows.get(name_of(need.step), {}).get(split)
     return None
 
 
@@ -118,7 +119,7 @@ def _rehearsed(step: Step, history: History, work: float | None) -> Duration | N
     if rates is None:
         return None
     if step.kind == "tune" and rates.tune_tokens_per_second:
-        tune = step.id.removeprefix("tune/")
+        tune = name_of(step.id)
         rows = rows_read(step, history, "train.jsonl")
         if work and rows and tune in history.tokens:
             tokens = history.tokens[tune] * work / rows

@@ -14,11 +14,12 @@ from typing import Any
 from runner.canonical import canonical_json, plain
 from runner.plan.asked import Asked, AskedBy, asked_by
 from runner.plan.model import Need, Source, Step
+from runner.plan.names import forecast_id, kind_of, name_of
 from runner.plan.rehearsal import OF_LENGTH
 from runner.samples.lengths import FILE as LENGTHS
 
 NEEDED_BYTES = 10**9  # a trace itself takes some hundred MB; under a lower limit no model of use can be tuned anyway
-KIND, FILE = "forecast", "forecast.json"
+KIND = "forecast"
 NO_MATTER = frozenset(OF_LENGTH) - {"best"}  # to memory
 
 
@@ -37,7 +38,7 @@ def with_forecasts(steps: Sequence[Step]) -> tuple[Step, ...]:
     for model in dict.fromkeys(s.group for s in steps if s.kind in ("generate", "tune")):
         for step in _forecasts(model, steps):
             made[step.id] = step
-    waiting = (replace(s, after=(*s.after, f"{KIND}/{s.group}")) if s.kind == "rehearse" else s for s in steps)
+    waiting = (replace(s, after=(*s.after, forecast_id(s.group))) if s.kind == "rehearse" else s for s in steps)
     return (*waiting, *made.values())
 
 
@@ -46,10 +47,10 @@ def places_of(steps: Sequence[Step]) -> dict[str, Place]:
     found: dict[str, Place] = {}
     for model, asked in _asked(steps).items():
         for number, by in enumerate(asked.values()):
-            found |= {name: Place(f"{KIND}/{model}", "answers", str(number)) for name in by.steps}
+            found |= {name: Place(forecast_id(model), "answers", str(number)) for name in by.steps}
     for step in (s for s in steps if s.kind == "tune"):
-        name = step.id.removeprefix("tune/")
-        where = f"{KIND}/{step.group}/{name}" if _is_fed(step) else f"{KIND}/{step.group}"
+        name = name_of(step.id)
+        where = forecast_id(step.group, name if _is_fed(step) else "")
         found[step.id] = Place(where, "tunes", name)
     return found
 
@@ -79,13 +80,13 @@ def _forecasts(model: str, steps: Sequence[Step]) -> list[Step]:
 
     answers = [_answer(a, by, need(a.step, a.file)) for a, by in asked.items()]
     tuned = [s for s in steps if s.group == model and s.kind == "tune"]
-    counted = {s.id: next(n for n in s.after if n.startswith("lengths/")) for s in tuned}
+    counted = {s.id: next(n for n in s.after if kind_of(n) == "lengths") for s in tuned}
     own = [_tuning(s, need(counted[s.id], LENGTHS)) for s in tuned if not _is_fed(s)]
     dtype = next(s for s in steps if s.group == model).params["dtype"]
-    made = [_step(f"{KIND}/{model}", model, dtype, answers, own, needs)]
+    made = [_step(forecast_id(model), model, dtype, answers, own, needs)]
     for step in filter(_is_fed, tuned):
         alone = {(counted[step.id], LENGTHS): "input.0"}
-        name = f"{KIND}/{model}/{step.id.removeprefix('tune/')}"
+        name = forecast_id(model, name_of(step.id))
         made.append(_step(name, model, dtype, [], [_tuning(step, "input.0")], alone))
     return made
 
@@ -98,7 +99,7 @@ def _answer(asked: Asked, by: AskedBy, role: str) -> dict[str, Any]:
 
 def _tuning(step: Step, role: str) -> dict[str, Any]:
     settings = {k: v for k, v in step.params["train"].items() if k not in NO_MATTER}
-    name = step.id.removeprefix("tune/")
+    name = name_of(step.id)
     return {"id": name, "lengths": role, "lora": step.params["lora"], "settings": settings}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from runner.plan.arms import arms_of, stages_of
 from runner.plan.model import Need, Step
+from runner.plan.names import overlap_id, prepare_id
 from runner.spec.model import EvaluationSpec, Spec
 
 TRAIN = "train"
@@ -17,14 +18,14 @@ def overlap_steps(spec: Spec) -> tuple[Step, ...]:
         if not others:
             continue
         reasons = [spec.datasets[name].allow_overlap for name in (evaluation.dataset, *others)]
-        needs = [Need("judged", f"prepare/{evaluation.dataset}", f"{evaluation.split}.marks.jsonl")]
-        needs += [Need("judged_rows", f"prepare/{evaluation.dataset}", f"{evaluation.split}.jsonl")]
+        needs = [Need("judged", prepare_id(evaluation.dataset), f"{evaluation.split}.marks.jsonl")]
+        needs += [Need("judged_rows", prepare_id(evaluation.dataset), f"{evaluation.split}.jsonl")]
         for name in others:
-            needs.append(Need(f"learned.{name}", f"prepare/{name}", f"{TRAIN}.marks.jsonl"))
-            needs.append(Need(f"rows.{name}", f"prepare/{name}", f"{TRAIN}.jsonl"))
+            needs.append(Need(f"learned.{name}", prepare_id(name), f"{TRAIN}.marks.jsonl"))
+            needs.append(Need(f"rows.{name}", prepare_id(name), f"{TRAIN}.jsonl"))
         steps.append(
             Step(
-                id=f"overlap/{evaluation.id}",
+                id=overlap_id(evaluation.id),
                 kind="overlap",
                 params={"allowed": "; ".join(dict.fromkeys(r for r in reasons if r))},
                 needs=tuple(needs),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.canonical import plain
+from runner.plan.names import tune_id
 from runner.plan.paths import FastPath, resolved
 from runner.samples.render import placeholders
 from runner.spec.model import DatasetSpec, GenerateSpec, ModelSpec, Spec, StageSpec, TrainSpec, TuneSpec
@@ -73,7 +74,7 @@ def tune_params(
         "prompt": prompt,
         "images": images,
         "seed": spec.seed,
-        "stream": f"tune/{tune.id}",
+        "stream": tune_id(tune.id),
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.canonical import canonical_json
 from runner.plan.model import Need, PlannedStep, Source, Step
+from runner.plan.names import UPSTREAM, name_of, rehearse_id
 from runner.samples.lengths import FILE as LENGTHS
 
 # Settings of `train` that cannot make a model fail, run out of memory or leave a fast path.
@@ -21,9 +22,7 @@ OF_LENGTH = (
     "patience",
 )
 KIND = "rehearse"
-UPSTREAM = "upstream."
 ANSWERS = "answers.{}.jsonl"
-REPORT = "rehearsal.json"
 
 
 def with_rehearsals(steps: Sequence[Step], *, models: Iterable[str]) -> tuple[Step, ...]:
@@ -74,7 +73,7 @@ class _Rehearsal:
             "answers": self.answers,
         }
         return Step(
-            id=f"rehearse/{self.model}",
+            id=rehearse_id(self.model),
             kind=KIND,
             params=params,
             needs=tuple(self.needs),
@@ -158,7 +157,7 @@ def _tuning(growing: _Rehearsal, step: Step, steps: Sequence[Step], made: dict[s
     fed = [role for role in needs if role.startswith("train.")]
     counted = next((s for s in steps if s.kind == "lengths" and s.id in step.after), None)
     return {
-        "id": step.id.removeprefix("tune/"),
+        "id": name_of(step.id),
         "train": growing.need(needs["train"].step, needs["train"].file),
         # The tokens of rows that hold another model's answers are counted when those are there: after the rehearsal.
         "lengths": growing.need(counted.id, LENGTHS) if counted and not fed else "",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.plan.names import name_of
 from runner.record.model import StepRecord
 from runner.report.reading import Row, figure, items, mapping, text
 
@@ -74,7 +75,7 @@ def _rehearsal(step: StepRecord) -> Rehearsal:
     names = [name.partition(".")[2] or name for name in asked] if len(asked) == len(answers) else [""] * len(answers)
     compared += list(zip(names, answers, strict=True))
     return Rehearsal(
-        model=step.id.partition("/")[2],
+        model=name_of(step.id),
         rates=tuple(rates),
         tried=tuple(_tried(name, mapping(about)) for name, about in mapping(measures.get("tunes")).items()),
         paths=tuple(_path(tune, mapping(one)) for tune, one in compared),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from runner.metrics.table import METRICS
+from runner.plan.names import name_of, tune_id
 from runner.record.model import StepRecord
 from runner.report.reading import figure, flat, mapping, text
 
@@ -48,13 +49,13 @@ class Sweep:
 
 def sweeps(steps: Sequence[StepRecord]) -> tuple[Sweep, ...]:
     """One for each step that chose among variants."""
-    tuned = {step.id.partition("/")[2]: step for step in steps if step.kind == "tune"}
+    tuned = {name_of(step.id): step for step in steps if step.kind == "tune"}
     return tuple(_sweep(step, tuned) for step in steps if step.kind == "select")
 
 
 def losers(found: Sequence[Sweep]) -> frozenset[str]:
     """Ids of the tune steps whose adapter went no further."""
-    return frozenset(f"tune/{v.id}" for sweep in found for v in sweep.variants if not v.winner)
+    return frozenset(tune_id(v.id) for sweep in found for v in sweep.variants if not v.winner)
 
 
 def _sweep(step: StepRecord, tuned: dict[str, StepRecord]) -> Sweep:
@@ -74,7 +75,7 @@ def _sweep(step: StepRecord, tuned: dict[str, StepRecord]) -> Sweep:
     variants.sort(key=lambda v: (v.score is None, sign * (v.score or 0.0), not v.winner, [_order(x) for x in v.values]))
     axes = [_axis(name, settings, scores, winner) for name in names]
     return Sweep(
-        tune=step.id.partition("/")[2],
+        tune=name_of(step.id),
         metric=metric,
         direction=direction,
         variants=tuple(variants),

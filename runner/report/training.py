@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.plan.names import name_of
 from runner.record.model import StepRecord
 from runner.record.observations import Points
 from runner.report.reading import figure, flat, items, mapping, points, text
@@ -125,7 +126,7 @@ def curves(steps: Sequence[StepRecord], spec: Mapping[str, Any]) -> tuple[Curve,
     tunes = mapping(spec.get("tunes"))
     return tuple(
         # A sweep's variant is named after the tune that the spec wrote: `qwen-lora@rank=16`.
-        curve(step, flat(mapping(tunes.get(step.id.partition("/")[2].partition("@")[0]))))
+        curve(step, flat(mapping(tunes.get(name_of(step.id).partition("@")[0]))))
         for step in steps
         if step.kind == "tune"
     )

@@ -13,6 +13,7 @@ from runner.acceptance.model import Verdict
 from runner.canonical import digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.model import Step
+from runner.plan.names import prepare_id
 from runner.plan.rehearsal import KIND as REHEARSAL
 from runner.record import evidence, observations, restore
 from runner.record.attempts import earlier_attempts
@@ -180,7 +181,7 @@ def _models(spec: Spec, surveyed: Survey) -> dict[str, Any]:
 def _data(spec: Spec, surveyed: Survey, manifests: dict[str, Manifest]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for dataset in spec.datasets.values():
-        manifest = manifests.get(f"prepare/{dataset.id}")
+        manifest = manifests.get(prepare_id(dataset.id))
         entry: dict[str, Any] = {"digest": surveyed.known.sources[f"dataset/{dataset.id}"], "splits": {}}
         if manifest:
             for split, rows in manifest.measures["rows"].items():

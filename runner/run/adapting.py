@@ -16,6 +16,7 @@ from runner.memory.choose import gigabytes
 from runner.memory.model import MemoryUse
 from runner.models.lock import Lock, LockedTune, lock_path, read_lock, write_lock
 from runner.plan.model import Step
+from runner.plan.names import name_of, tune_id
 from runner.spec.model import Spec, TrainSpec, TuneSpec
 
 TUNE, GENERATE = "tune", "generate"
@@ -35,7 +36,7 @@ def edit_for(step: Step) -> Edit | None:
     if step.kind == TUNE:
         train = step.params["train"]
         found = next_smaller(micro_batch=train["micro_batch"], grad_checkpoint=train["grad_checkpoint"])
-        return replace(found, key=f"tunes.{_name(step).partition('@')[0]}.{found.key}") if found else None
+        return replace(found, key=f"tunes.{name_of(step.id).partition('@')[0]}.{found.key}") if found else None
     if step.kind == GENERATE:
         return _fewer_answers(step)
     return None
@@ -58,10 +59,6 @@ def _fewer_answers(step: Step) -> Edit | None:
     place = [str(part) for part in step.origins[0]] if step.origins else []
     where = ".".join(place) if place and all(place) else "generate"
     return Edit(f"{where}.batch_size", "auto" if before is None else str(before), str(after))
-
-
-def _name(step: Step) -> str:
-    return step.id.removeprefix(f"{TUNE}/")
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ def adaptation(failure: LorarunError | None) -> Adapted | None:
     after = applied(ran, local)
     assert after.micro_batch is not None
     note = f"`--adapt` wrote `{local.text}`: with {edit.before} it was ended at {gigabytes(use.peak_bytes)}"
-    return Adapted(_name(failure.step), after.micro_batch, bool(after.grad_checkpoint), note)
+    return Adapted(name_of(failure.step.id), after.micro_batch, bool(after.grad_checkpoint), note)
 
 
 def spec_after(spec: Spec, done: Adapted) -> Spec:
@@ -124,5 +121,6 @@ def noted(steps: Iterable[Step], edits: Iterable[Adapted]) -> tuple[Step, ...]:
     """The steps with what `--adapt` did to them among their notes."""
     notes: dict[str, tuple[str, ...]] = {}
     for done in edits:
-        notes[f"{TUNE}/{done.tune}"] = (*notes.get(f"{TUNE}/{done.tune}", ()), done.note)
+        step = tune_id(done.tune)
+        notes[step] = (*notes.get(step, ()), done.note)
     return tuple(replace(s, notes=(*s.notes, *notes[s.id])) if s.id in notes else s for s in steps)

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner import files
+from runner.plan.names import FINDINGS, baselines_id, kind_of, name_of, overlap_id, prepare_id
 from runner.spec.model import Spec
 from runner.store.artifacts import Artifacts
 from runner.store.manifest import Manifest
 
-FILE = "findings.json"
 CHECKING = ("prepare", "lengths", "overlap")  # kinds of steps that leave findings about data
 MOST_TOLD = 5
 
 
 def warnings_of(manifest: Manifest, artifacts: Artifacts) -> list[str]:
     """What a finished step found odd about data, one line each, the first few; [] for steps that look at none."""
-    if manifest.step.partition("/")[0] not in CHECKING or FILE not in manifest.outputs:
+    if kind_of(manifest.step) not in CHECKING or FINDINGS not in manifest.outputs:
         return []
-    found = files.read_json(artifacts.place(manifest.key) / FILE)["findings"]
+    found = files.read_json(artifacts.place(manifest.key) / FINDINGS)["findings"]
     more = [f"{len(found) - MOST_TOLD:,} more of {manifest.step}: see the report"] if len(found) > MOST_TOLD else []
     return [_line(f) for f in found[:MOST_TOLD]] + more
 
@@ -37,20 +37,20 @@ def data_checks(dataset: str, spec: Spec, artifacts: Artifacts, manifests: Mappi
     """
 
     def read(manifest: Manifest) -> dict[str, Any]:
-        found: dict[str, Any] = files.read_json(artifacts.place(manifest.key) / FILE)
+        found: dict[str, Any] = files.read_json(artifacts.place(manifest.key) / FINDINGS)
         return found
 
-    checks = read(manifests[f"prepare/{dataset}"])
+    checks = read(manifests[prepare_id(dataset)])
     lengths: dict[str, Any] = {}
     for step, manifest in sorted(manifests.items()):
-        kind, _, tune = step.partition("/")
-        if kind == "lengths" and spec.tunes[tune.partition("@")[0]].dataset == dataset:
+        tune = name_of(step)
+        if kind_of(step) == "lengths" and spec.all_tunes[tune].dataset == dataset:
             counted = read(manifest)
             lengths[tune] = counted["report"]
             # the variants of a sweep read the same rows
             checks["findings"] += [f for f in counted["findings"] if f not in checks["findings"]]
     for evaluation in (e.id for e in spec.evaluations.values() if e.dataset == dataset):
-        compared = manifests.get(f"overlap/{evaluation}")
+        compared = manifests.get(overlap_id(evaluation))
         if compared:
             found = read(compared)
             checks["findings"] += [f for f in found["findings"] if f not in checks["findings"]]
@@ -63,7 +63,7 @@ def all_baselines(spec: Spec, manifests: Mapping[str, Manifest]) -> dict[str, di
     """`<evaluation>.<metric>` → baseline → what it would score, where that was measured."""
     found: dict[str, dict[str, float]] = {}
     for evaluation in spec.evaluations:
-        manifest = manifests.get(f"baselines/{evaluation}")
+        manifest = manifests.get(baselines_id(evaluation))
         for metric, values in manifest.measures["baselines"].items() if manifest else ():
             found[f"{evaluation}.{metric}"] = values
     return found

@@ -14,8 +14,8 @@ from runner.plan.asked import asked_by
 from runner.plan.build import build_steps
 from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
+from runner.plan.names import REHEARSAL, tune_id
 from runner.plan.paths import Pins
-from runner.plan.rehearsal import REPORT
 from runner.plan.resolve import make_plan, settled_rehearsals
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
@@ -165,7 +165,7 @@ def _run(spec: Spec, root: Path, planned: Planned, journal: Journal, started: fl
     edits: list[Adapted] = []
     while options.adapt and len(edits) < MOST_TIMES and (edit := adaptation(loop.failure)):
         edits.append(edit)
-        journal({"event": "adapted", "step": f"tune/{edit.tune}", "text": edit.note})
+        journal({"event": "adapted", "step": tune_id(edit.tune), "text": edit.note})
         settle(spec, root, edit)
         spec = spec_after(spec, edit)
         planned = plan_campaign(spec, root, options)
@@ -200,7 +200,7 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: O
     loop.real_rows = RealRows(planned.whole or planned.steps, lambda step, file: _made(loop, step, file))
     course = Course(
         planned.steps,
-        report=lambda step: _output(loop, step, REPORT),
+        report=lambda step: _output(loop, step, REHEARSAL),
         pin=lambda measured: _pin(spec, root, measured, locked=options.locked),
         replan=lambda: _targeted(_steps(spec, root), options),
         settle=lambda steps: _without_idle(spec, steps, surveyed, options),

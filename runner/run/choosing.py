@@ -24,6 +24,7 @@ from runner.memory.grids import largest_grid
 from runner.models.facts import ModelFacts, facts_of
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.asked import Asked, AskedBy, Weighed
+from runner.plan.names import tune_id
 from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
@@ -205,7 +206,7 @@ def _fit(asked: Mapping[str, _Asked | Question]) -> dict[str, Any]:
                 for key, a in tunes.items()
             },
             answers={key: a.answers for key, a in answers.items()},
-            names={**{k: f"tune/{a.tune.id}" for k, a in tunes.items()}, **{k: a.name for k, a in answers.items()}},
+            names={**{k: tune_id(a.tune.id) for k, a in tunes.items()}, **{k: a.name for k, a in answers.items()}},
             limit_bytes=first.limit_bytes,
             machine_bytes=first.machine_bytes or None,
             environment={**child_environment(find()), "PYTHONPATH": import_path()},

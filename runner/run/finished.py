@@ -9,14 +9,13 @@ from runner.errors import IntegrityError, InvalidError, NothingToCheckError, Usa
 from runner.models.digest import digest_checkpoint
 from runner.models.locate import locate_checkpoint
 from runner.models.lock import lock_path, pinned_commit, read_lock
+from runner.plan.names import select_id, tune_id
 from runner.record.model import StepRecord
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.store.artifacts import Artifacts
 from runner.store.ssot import Stored
-
-ADAPTER = "adapters.safetensors"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class FinishedRun:
         return artifacts.place(step.key)
 
     def _step(self, tune: str) -> StepRecord:
-        wanted = f"select/{tune}" if tune in self.spec.sweeps else f"tune/{tune}"
+        wanted = select_id(tune) if tune in self.spec.sweeps else tune_id(tune)
         found = [s for s in self.stored.record.steps if s.id == wanted and s.outputs]
         if not found:
             raise InvalidError(f"record {self.stored.id[:12]} has no adapter of `{tune}`: the run did not get there")

@@ -13,6 +13,7 @@ from runner.errors import InvalidError
 from runner.metrics.model import Scores
 from runner.plan.arms import Arm, arms_of
 from runner.plan.model import Step
+from runner.plan.names import COMPLETIONS_ROLE, INPUTS, SCORES, UPSTREAM, score_id
 from runner.record.evidence import Row, completion_row, sample_row, score_rows
 from runner.samples.io import read_completions, read_samples
 from runner.samples.sample import ImageRef, Sample
@@ -45,7 +46,7 @@ def gather(spec: Spec, steps: Iterable[Step], locate: Locate, root: Path) -> Gat
         finished = [
             (arm, step)
             for arm in arms[evaluation.id]
-            if (step := by_id.get(score_step_id(evaluation, arm))) and locate(step.id, "scores.json")
+            if (step := by_id.get(score_id(evaluation.id, arm.id))) and locate(step.id, SCORES)
         ]
         if not finished:
             continue
@@ -54,30 +55,25 @@ def gather(spec: Spec, steps: Iterable[Step], locate: Locate, root: Path) -> Gat
         rows += [sample_row(evaluation.id, sample, thumbnails) for sample in samples]
         for arm, step in finished:
             rows += _arm_rows(evaluation, arm, step, by_id, locate)
-            for scores in read_scores(locate(step.id, "scores.json")):
+            for scores in read_scores(locate(step.id, SCORES)):
                 values[(evaluation.id, arm.id, scores.metric)] = scores.value
                 rows += score_rows(evaluation.id, arm.id, scores)
     return Gathered(tuple(rows), values, arms)
 
 
-def score_step_id(evaluation: EvaluationSpec, arm: Arm) -> str:
-    """The step that scores one arm of an evaluation."""
-    return f"score/{evaluation.id}/{arm.id.replace('>', ',')}"
-
-
 def _arm_rows(evaluation: EvaluationSpec, arm: Arm, step: Step, by_id: Mapping[str, Step], locate: Locate) -> list[Row]:
     """Completions of an arm's last stage, and of the stages that fed it under `<arm>/<stage>`."""
-    answered = next(n for n in step.needs if n.role == "completions")
+    answered = next(n for n in step.needs if n.role == COMPLETIONS_ROLE)
     rows = []
-    for need in (n for n in step.needs if n.role.partition(".")[0] == "completions"):
+    for need in (n for n in step.needs if n.role.partition(".")[0] == COMPLETIONS_ROLE):
         prompts, others = _prompts(need.step, locate), _paraphrases(need.step, locate)
         for c in read_completions(_path(locate, need.step, need.file)):
             prompt = others[str(c.run)][c.sample_id] if c.kind == PARAPHRASED else prompts.get(c.sample_id)
             rows.append(completion_row(evaluation.id, arm.id, c, prompt=prompt))
     node = by_id[answered.step]
-    while feeding := [n for n in node.needs if n.role.startswith("upstream.")]:
+    while feeding := [n for n in node.needs if n.role.startswith(UPSTREAM)]:
         need = feeding[-1]
-        name = f"{arm.id}/{need.role.removeprefix('upstream.')}"
+        name = f"{arm.id}/{need.role.removeprefix(UPSTREAM)}"
         found = tuple(c for c in read_completions(_path(locate, need.step, need.file)) if c.kind == "main")
         prompts = _prompts(need.step, locate)
         rows += [completion_row(evaluation.id, name, c, prompt=prompts.get(c.sample_id)) for c in found]
@@ -87,7 +83,7 @@ def _arm_rows(evaluation: EvaluationSpec, arm: Arm, step: Step, by_id: Mapping[s
 
 def _prompts(step: str, locate: Locate) -> dict[str, str]:
     """sample id → prompt, where a stage asked with its own instead of the data set's."""
-    path = locate(step, "inputs.jsonl")
+    path = locate(step, INPUTS)
     return {s.id: s.prompt for s in read_samples(path)} if path else {}
 
 

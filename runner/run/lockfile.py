@@ -19,6 +19,7 @@ from runner.models.lock import (
     write_lock,
 )
 from runner.plan.model import Step
+from runner.plan.names import name_of
 from runner.plan.paths import Pins
 from runner.run.survey import Survey
 from runner.spec.model import ModelSpec, Spec
@@ -49,7 +50,7 @@ def _tunes(spec: Spec, old: Lock, steps: Sequence[Step]) -> dict[str, LockedTune
     kept = {name: row for name, row in old.tunes.items() if name in names}
     for step in steps:
         if step.kind == "tune":
-            name = step.id.removeprefix("tune/")
+            name = name_of(step.id)
             kept[name] = _tune(step, kept.get(name))
     return kept
 

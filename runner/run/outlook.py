@@ -17,6 +17,7 @@ from runner.machine.disk import free_bytes
 from runner.models.facts import facts_of
 from runner.plan.duration import MODEL, Duration, History, Past, Rates, duration_of, past_work, rows_read
 from runner.plan.model import Plan, PlannedStep, Step
+from runner.plan.names import INPUTS, REHEARSAL, name_of, rehearse_id
 from runner.run.counted import lines_of
 from runner.run.dependencies import Dependency, dependencies
 from runner.run.real_rows import Counted, RealRows
@@ -26,7 +27,6 @@ from runner.spec.model import ModelSpec, Spec
 from runner.store.artifacts import Artifacts
 from runner.store.manifest import Manifest
 
-REHEARSAL = "rehearsal.json"
 MACHINE = ("backend", "chip", "blas", "blas_core", "blas_threads", "world_size")  # what speed depends on
 
 
@@ -133,10 +133,10 @@ def _history(spec: Spec, root: Path, plan: Plan, surveyed: Survey, manifests: It
     tokens: dict[str, float] = {}
     for step, manifest in by_step.items():
         if manifest and manifest.kind == "prepare":
-            rows[step.removeprefix("prepare/")] = manifest.measures.get("rows", {})
+            rows[name_of(step)] = manifest.measures.get("rows", {})
         train = manifest.measures.get("train") if manifest and manifest.kind == "lengths" else None
         if isinstance(train, dict) and isinstance(train.get("tokens"), int | float):
-            tokens[step.removeprefix("lengths/")] = float(train["tokens"])
+            tokens[name_of(step)] = float(train["tokens"])
     return History(
         past=tuple(_past(m) for m in manifests),
         rates={model: found for model in spec.models if (found := _rates(surveyed, model))},
@@ -155,7 +155,7 @@ def _past(manifest: Manifest) -> Past:
 def _rates(surveyed: Survey, model: str) -> Rates | None:
     """What the newest rehearsal of a model's present weights measured; None where there was none."""
     weights = surveyed.known.sources.get(f"checkpoint/{model}")
-    manifest = surveyed.artifacts.last_of().get(f"rehearse/{model}")
+    manifest = surveyed.artifacts.last_of().get(rehearse_id(model))
     if manifest is None or manifest.components.get("inputs", {}).get(MODEL) != weights:
         return None
     if REHEARSAL not in manifest.outputs or not _same_machine(manifest, surveyed.known.environment):
@@ -192,7 +192,7 @@ def _step(
     return StepOutlook(
         duration_of(step, history, weights=weights),
         _memory(step, last, real_rows.of(step) if real_rows else None),
-        _disk(forecast_here(step, spec, root, surveyed.artifacts, counted=rows_read(step, history, ".inputs.jsonl"))),
+        _disk(forecast_here(step, spec, root, surveyed.artifacts, counted=rows_read(step, history, f".{INPUTS}"))),
     )
 
 

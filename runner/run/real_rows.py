@@ -15,8 +15,9 @@ from runner import files
 from runner.errors import LorarunError, ResourceError
 from runner.machine.memory import given_bytes
 from runner.memory.choose import Budget, budget_for, gigabytes
-from runner.plan.forecasts import FILE, Place, places_of
+from runner.plan.forecasts import Place, places_of
 from runner.plan.model import Plan, Step
+from runner.plan.names import FORECAST
 from runner.store.artifacts import Artifacts
 
 Output = Callable[[str, str], Path | None]  # (step id, file) → where it lies, None where the step is not finished
@@ -49,7 +50,7 @@ class RealRows:
     def of(self, step: Step) -> Counted | None:
         """What `step` needs; None where its rows are not counted, or it can't be forecast."""
         place = self._places.get(step.id)
-        path = self._output(place.step, FILE) if place else None
+        path = self._output(place.step, FORECAST) if place else None
         if place is None or path is None:
             return None
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.errors import MemoryLineError, StepError, UsageError
 from runner.machine.blas import child_environment, find
+from runner.plan.names import ADAPTER, COMPLETIONS, INPUTS, UPSTREAM
 from runner.plan.params import generate_params
 from runner.run.child import Worker, import_path
 from runner.run.finished import FinishedRun
@@ -22,7 +23,6 @@ from runner.samples.sample import ImageRef, Sample
 from runner.spec.model import DatasetSpec, GenerateSpec, Spec, StageSpec
 from runner.steps.context import StepRequest
 
-COMPLETIONS = "completions.jsonl"
 ARMS = ("before", "after")
 BUSY_FOLDER = "artifacts/.try"
 
@@ -140,14 +140,14 @@ def try_input(
     checkpoints = {s.model: run.checkpoint(s.model) for s in stages}
     answered: list[Answered] = []
     with busy_folder(run.root) as folder, watched_worker(run.root, run.spec.limits.memory_bytes) as watched:
-        write_samples(folder / "inputs.jsonl", [sample])
+        write_samples(folder / INPUTS, [sample])
         for position, stage in enumerate(stages):
             for arm in arms:
                 request = _request(run, subject, stages[: position + 1], arm, folder)
                 request.inputs["model"] = checkpoints[stage.model]
                 adapter = stage.adapter if arm == "after" else ""
                 if adapter:
-                    request.inputs["adapter"] = adapters[adapter] / "adapters.safetensors"
+                    request.inputs["adapter"] = adapters[adapter] / ADAPTER
                 done = run_watched(watched, request, on_event)
                 answered.append(_answer(request, stage, arm, adapter, sample, done))
     return tuple(answered)
@@ -169,7 +169,7 @@ def _request(run: FinishedRun, subject: Subject, stages: tuple[StageSpec, ...], 
     )
     out = folder / arm / stage.id
     out.mkdir(parents=True)
-    inputs = {"inputs": folder / "inputs.jsonl"} | {f"upstream.{n}": folder / arm / n / COMPLETIONS for n in used}
+    inputs = {"inputs": folder / INPUTS} | {UPSTREAM + n: folder / arm / n / COMPLETIONS for n in used}
     return StepRequest(f"try/{subject.id}/{stage.id}/{arm}", "generate", params, inputs, out, out, run.root)
 
 
@@ -177,7 +177,7 @@ def _answer(
     request: StepRequest, stage: StageSpec, arm: str, adapter: str, sample: Sample, done: dict[str, Any]
 ) -> Answered:
     (completion,) = read_completions(request.out / COMPLETIONS)
-    staged = request.out / "inputs.jsonl"
+    staged = request.out / INPUTS
     prompt = read_samples(staged)[0].prompt if staged.exists() else sample.prompt
     seconds = float(done["measures"]["seconds"])
     return Answered(

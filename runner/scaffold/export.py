@@ -11,15 +11,16 @@ from typing import Any
 
 from runner.errors import InvalidError, UsageError
 from runner.files import commit_folder, read_json, write_text
+from runner.plan.names import ADAPTER, ADAPTER_CONFIG, prepare_id
 from runner.report.model_card import Subject, model_card
-from runner.run.finished import ADAPTER, FinishedRun
+from runner.run.finished import FinishedRun
 from runner.run.trial import busy_folder, run_watched, watched_worker
 from runner.samples.io import read_samples, write_samples
 from runner.scaffold.peft import write_peft
 from runner.steps.context import StepRequest
 from runner.store.artifacts import Artifacts
 
-ADAPTER_FILES = (ADAPTER, "adapter_config.json")
+ADAPTER_FILES = (ADAPTER, ADAPTER_CONFIG)
 TOLERANCE = 0.1  # of the tuning's own effect on the logits
 COMPARED_ROWS = 4
 
@@ -152,7 +153,7 @@ def judged(tune: str, found: Mapping[str, Any]) -> str:
 
 def _samples(run: FinishedRun, tune: str) -> list[Any]:
     """A few rows that the tune learned from, as its data set was prepared."""
-    step_id = f"prepare/{run.spec.tunes[tune].dataset}"
+    step_id = prepare_id(run.spec.tunes[tune].dataset)
     artifacts = Artifacts(run.root)
     key = next((s.key for s in run.stored.record.steps if s.id == step_id), "")
     if key not in artifacts.manifests():

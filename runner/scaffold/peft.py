@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from runner.errors import IntegrityError, InvalidError
 from runner.files import read_bytes, read_json, write_bytes, write_json
 from runner.models.safetensors import read_header
+from runner.plan.names import ADAPTER, ADAPTER_CONFIG
 
-WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
+WEIGHTS = "adapter_model.safetensors"
 PREFIX = "base_model.model."
 MAX_BYTES = 8 * 2**30
 _TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
@@ -48,11 +49,11 @@ def write_peft(adapter: Path, out: Path, *, base: str) -> Converted:
         InvalidError: DoRA, a mixture of experts, or another type than float32 and float16.
         IntegrityError: what was read back adds something else.
     """
-    config = read_json(adapter / "adapter_config.json")
+    config = read_json(adapter / ADAPTER_CONFIG)
     parameters = config["lora_parameters"]
     if config.get("fine_tune_type", "lora") != "lora":
         raise InvalidError(f"{config['fine_tune_type']} adapters are not exported to PEFT", help="export as mlx")
-    tensors = read_tensors(adapter / "adapters.safetensors")
+    tensors = read_tensors(adapter / ADAPTER)
     converted: Arrays = {}
     for name, array in sorted(tensors.items()):
         match = _LEAF.fullmatch(name)
@@ -63,7 +64,7 @@ def write_peft(adapter: Path, out: Path, *, base: str) -> Converted:
     out.mkdir(parents=True, exist_ok=True)
     write_tensors(out / WEIGHTS, converted)
     modules = sorted({name.rpartition(".")[0] for name in tensors})
-    write_json(out / CONFIG, peft_config(parameters, modules, base=base))
+    write_json(out / ADAPTER_CONFIG, peft_config(parameters, modules, base=base))
     return _compared(tensors, float(parameters["scale"]), out, modules)
 
 
@@ -95,7 +96,7 @@ def peft_config(parameters: Mapping[str, Any], modules: list[str], *, base: str)
 
 
 def _compared(tensors: Arrays, scale: float, out: Path, modules: list[str]) -> Converted:
-    config, read = read_json(out / CONFIG), read_tensors(out / WEIGHTS)
+    config, read = read_json(out / ADAPTER_CONFIG), read_tensors(out / WEIGHTS)
     factor = config["lora_alpha"] / config["r"]
     worst = 0.0
     for name in modules:

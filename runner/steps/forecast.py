@@ -13,7 +13,7 @@ from runner.memory.forecast import AnswerShape, Forecasts, TuneShape, read_answe
 from runner.memory.grids import grid_of
 from runner.memory.model import Forecast
 from runner.models.facts import facts_of_folder
-from runner.plan.forecasts import FILE
+from runner.plan.names import FORECAST
 from runner.samples.io import read_samples
 from runner.samples.lengths import read_lengths
 from runner.samples.sample import Completion, Sample
@@ -45,7 +45,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         report["error"] = found["error"]
     else:
         report |= figures(read_answer(found, tunes, answers), tunes, answers)
-    write_json(request.out / FILE, report)
+    write_json(request.out / FORECAST, report)
     return StepResult(report)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.engines.protocol import Engine, GenerateRequest, GenerateResult
 from runner.files import write_json
+from runner.plan.names import COMPLETIONS, INPUTS, UPSTREAM
 from runner.samples.io import read_completions, read_samples, write_completions, write_samples
 from runner.samples.sample import Completion, Sample
 from runner.spec.model import GenerateSpec
@@ -15,7 +16,6 @@ from runner.steps.context import StepRequest, StepResult, Surroundings
 from runner.steps.paraphrase import chosen, reworded
 from runner.steps.prompts import stage_samples
 
-UPSTREAM = "upstream."
 PARAPHRASED, PROMPTS = "paraphrased", "paraphrased.json"
 
 
@@ -32,9 +32,9 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         result = _paraphrased(engine, request, around, samples, upstream)
     else:
         result = _answered(engine, around, _asked(request, samples))
-    write_completions(request.out / "completions.jsonl", result.completions)
+    write_completions(request.out / COMPLETIONS, result.completions)
     if params["prompt"]:
-        write_samples(request.out / "inputs.jsonl", samples)
+        write_samples(request.out / INPUTS, samples)
     return StepResult(
         {
             "completions": len(result.completions),

@@ -8,6 +8,7 @@ from typing import Any
 from runner.canonical import plain
 from runner.errors import InvalidError
 from runner.files import write_json
+from runner.plan.names import FINDINGS
 from runner.samples.findings import Findings
 from runner.samples.lengths import FILE, RowLength, report_of, tokens_to_cut, too_long, write_lengths
 from runner.steps.context import StepRequest, StepResult, Surroundings
@@ -31,7 +32,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     findings = _findings(counted, rules, request.params["max_tokens"])
     report = {split: report_of(rows, **rules) for split, rows in counted.items() if rows}
     write_lengths(request.out / FILE, counted)
-    write_json(request.out / "findings.json", {"report": report, "findings": [plain(f) for f in findings.all()]})
+    write_json(request.out / FINDINGS, {"report": report, "findings": [plain(f) for f in findings.all()]})
     return StepResult(report)
 
 

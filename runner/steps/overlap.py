@@ -8,6 +8,7 @@ from __future__ import annotations
 from runner.canonical import plain
 from runner.errors import InvalidError
 from runner.files import write_json
+from runner.plan.names import FINDINGS
 from runner.samples.elsewhere import nearly, same, seen
 from runner.samples.findings import Findings
 from runner.samples.io import read_samples, stream_samples
@@ -15,7 +16,6 @@ from runner.samples.marks import read_marks
 from runner.steps.context import StepRequest, StepResult, Surroundings
 
 LEARNED, ROWS = "learned.", "rows."
-FILE = "findings.json"
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -35,5 +35,5 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         raise InvalidError.of(findings.all())
     report = {"rows": len(judged), "compared": {name: len(marks) for name, marks in learned.items()}}
     report["shared"] = findings.counts()
-    write_json(request.out / FILE, {"report": report, "findings": [plain(f) for f in findings.all()]})
+    write_json(request.out / FINDINGS, {"report": report, "findings": [plain(f) for f in findings.all()]})
     return StepResult(report)

@@ -9,6 +9,7 @@ from typing import Any
 from runner.acceptance.baselines import Rules, input_text, rules_of
 from runner.canonical import json_text, plain
 from runner.files import write_bytes
+from runner.plan.names import FINDINGS, INPUTS, name_of
 from runner.samples.io import file_blocks
 from runner.samples.marks import mark_of, marks_blocks
 from runner.samples.overlap import TRAIN
@@ -16,8 +17,6 @@ from runner.samples.prepare import Prepared, prepare
 from runner.samples.sample import Sample
 from runner.spec.model import DatasetSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
-
-FINDINGS = "findings.json"
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -30,7 +29,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     params = dict(request.params)
     columns = frozenset(params.pop("columns"))
     folder = request.inputs["dataset"].relative_to(request.root).as_posix()
-    dataset = DatasetSpec(id=request.id.split("/", 1)[1], path=folder, **params)
+    dataset = DatasetSpec(id=name_of(request.id), path=folder, **params)
     prepared = prepare(dataset, request.root)
     for name, blocks in outputs(prepared, columns):
         write_bytes(request.out / name, blocks)
@@ -49,7 +48,7 @@ def outputs(prepared: Prepared, columns: frozenset[str]) -> Iterator[tuple[str, 
     """
     for split, samples in prepared.samples.items():
         yield f"{split}.jsonl", file_blocks(_keep(s, columns) for s in samples)
-        yield f"{split}.inputs.jsonl", file_blocks(_input(_keep(s, columns)) for s in samples)
+        yield f"{split}.{INPUTS}", file_blocks(_input(_keep(s, columns)) for s in samples)
         yield f"{split}.marks.jsonl", marks_blocks(mark_of(s, prepared.images) for s in samples)
         if split != TRAIN:
             yield f"{split}.texts.json", _json({s.id: input_text(s) for s in samples})

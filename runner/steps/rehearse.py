@@ -16,6 +16,7 @@ from runner.canonical import digest_value, plain
 from runner.engines.protocol import AnswerComparison, Engine, GenerateRequest, GenerateResult, Reader
 from runner.errors import Diagnostic, InvalidError
 from runner.files import write_json
+from runner.plan.names import REHEARSAL, tune_id
 from runner.samples.io import read_completions, read_samples, write_completions
 from runner.samples.sample import Completion, Sample
 from runner.spec.model import GenerateSpec
@@ -24,7 +25,6 @@ from runner.steps.prompts import stage_samples
 from runner.steps.rehearse_prompts import Prompts, longest_prompts
 from runner.steps.rehearse_tune import try_tuning
 
-REPORT = "rehearsal.json"
 COMPARED_TOKENS = 16  # of an answer in a batch beside the same answer alone
 
 
@@ -84,8 +84,8 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         going.said(entry["id"])
     shutil.rmtree(going.folder, ignore_errors=True)
     report = report_of(going, tunes, loaded)
-    write_json(request.out / REPORT, report)
-    return StepResult(report, {REPORT: digest_value(lasting(report))})
+    write_json(request.out / REHEARSAL, report)
+    return StepResult(report, {REHEARSAL: digest_value(lasting(report))})
 
 
 def answer(going: Rehearsal, number: int, entry: dict[str, Any]) -> None:
@@ -162,7 +162,7 @@ def report_of(going: Rehearsal, tunes: dict[str, Any], loaded: float) -> dict[st
     seconds = sum(r.seconds for r in going.generated)
     rates = {"load_seconds": loaded, "generate_tokens_per_second": tokens / seconds if seconds else None}
     slowest = min((t["tokens_per_second"] for t in tunes.values()), default=None)
-    peaks = {f"tune/{name}": t["peak_memory_bytes"] for name, t in tunes.items()}
+    peaks = {tune_id(name): t["peak_memory_bytes"] for name, t in tunes.items()}
     if going.generated:
         peaks["generate"] = max(r.peak_memory_bytes for r in going.generated)
     report: dict[str, Any] = plain(

@@ -7,6 +7,7 @@ from pathlib import Path
 from runner.canonical import plain
 from runner.files import write_json
 from runner.metrics.measure import details, measure
+from runner.plan.names import COMPLETIONS_ROLE, SCORES, UPSTREAM_ROLE
 from runner.samples.io import read_completions, read_samples
 from runner.samples.sample import Completion
 from runner.steps.context import StepRequest, StepResult, Surroundings
@@ -19,9 +20,9 @@ def _read(path: Path) -> list[Completion]:
 def run(request: StepRequest, around: Surroundings) -> StepResult:
     """Write `scores.json`: one `Scores` a metric, over the samples by id, which is the evidence's order too."""
     samples = sorted(read_samples(request.inputs["samples"]), key=lambda s: s.id)
-    roles = [role for role in request.inputs if role.partition(".")[0] == "completions"]
+    roles = [role for role in request.inputs if role.partition(".")[0] == COMPLETIONS_ROLE]
     completions = [c for role in sorted(roles) for c in _read(request.inputs[role])]
-    upstream = _read(request.inputs["upstream"]) if "upstream" in request.inputs else None
+    upstream = _read(request.inputs[UPSTREAM_ROLE]) if UPSTREAM_ROLE in request.inputs else None
     metrics, format = request.params["metrics"], request.params["format"]
     scores = []
     beside: dict[str, dict[str, float]] = {}
@@ -30,7 +31,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         name, options = metric["name"], metric["options"]
         scores.append(measure(name, options, samples, completions, upstream=upstream, format=format))
         beside[scores[-1].metric] = details(name, options, samples, completions, upstream=upstream, format=format)
-    write_json(request.out / "scores.json", [plain(s) for s in scores])
+    write_json(request.out / SCORES, [plain(s) for s in scores])
     values = {s.metric: s.value for s in scores}
     # Failures by kind, percentiles of lengths and the like, for reports; judged by nothing.
     return StepResult({"values": values, "details": {k: v for k, v in beside.items() if v}, "samples": len(samples)})

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from runner.errors import IntegrityError
 from runner.files import read_json, write_json
+from runner.plan.names import ADAPTER, ADAPTER_CONFIG
 from runner.steps.context import StepRequest, StepResult, Surroundings
-
-FILES = ("adapters.safetensors", "adapter_config.json")
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -19,7 +18,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     sign = -1.0 if params["direction"] == "lower" else 1.0
     winner = max(values, key=lambda v: sign * values[v])
     folder = request.inputs[f"adapter.{winner}"].parent
-    for name in FILES:
+    for name in (ADAPTER, ADAPTER_CONFIG):
         shutil.copyfile(folder / name, request.out / name)
     measures = {"winner": winner, "metric": params["metric"], "values": values, "variants": params["variants"]}
     write_json(request.out / "selection.json", measures)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from runner.canonical import digest_value, plain
 from runner.engines.protocol import TuneRequest
 from runner.files import read_json, write_json
+from runner.plan.names import ADAPTER, ADAPTER_CONFIG, HISTORY
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
@@ -14,7 +15,6 @@ from runner.steps.liveness import Subject, prove
 from runner.steps.rows import rows_of
 
 CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
-ADAPTER, HISTORY = "adapters.safetensors", "history.json"
 
 
 def run(request: StepRequest, around: Surroundings) -> StepResult:
@@ -52,7 +52,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest", "trained")}
     measures["history"] = curve(result.history)
     # The same tensors under another scale are another adapter.
-    content = digest_value([result.adapter_digest, read_json(request.out / "adapter_config.json")])
+    content = digest_value([result.adapter_digest, read_json(request.out / ADAPTER_CONFIG)])
     measures |= {"adapter_digest": result.adapter_digest, "scale": lora.scale, "liveness": liveness}
     return StepResult(measures, {ADAPTER: content, HISTORY: digest_value([untimed(r) for r in result.history])})
 

@@ -14,6 +14,7 @@ from runner.canonical import short
 from runner.errors import IntegrityError, UsageError
 from runner.plan.keys import Components
 from runner.plan.model import Need, Source, Step
+from runner.plan.names import name_of
 from runner.record.model import Record, StepRecord
 from runner.record.shape import ShapeError, build
 from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
@@ -85,7 +86,7 @@ def _source(record: Record, step: str, role: str, digest: str) -> Source:
     for kind, entries in (("checkpoint", record.models), ("dataset", record.data)):
         names = [name for name, entry in entries.items() if _digest_in(entry) == digest]
         if names:
-            own = step.partition("/")[2]
+            own = name_of(step)
             return Source(role, kind, own if own in names else names[0])
     raise IntegrityError(f"`{step}`: the record does not say what its input `{role[:60]}` ({short(digest)}) was")
 

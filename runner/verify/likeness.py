@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.canonical import short
 from runner.errors import InvalidError
+from runner.plan.names import COMPLETIONS, COMPLETIONS_ROLE, HISTORY, SCORES, score_id
 from runner.record.evidence import Row
 from runner.record.model import Record, StepRecord
 from runner.samples.io import read_completions
@@ -81,12 +82,12 @@ def _unequal(
 ) -> Likeness:
     if name.endswith(".safetensors"):
         return _tensors(name, old, new, digests)
-    if name == "completions.jsonl":
+    if name == COMPLETIONS:
         kept = _answers(old) if old else answers
         return _shares(name, kept, _answers(new), digests)
-    if name == "scores.json":
+    if name == SCORES:
         return _values(name, recorded.measures.get("values"), made.measures.get("values"), digests)
-    if name == "history.json":
+    if name == HISTORY:
         return _losses(name, recorded.measures.get("history"), made.measures.get("history"), digests)
     return Likeness(name, DIFFERENT, digests)
 
@@ -155,13 +156,11 @@ def recorded_answers(record: Record, rows: Sequence[Row], digest: str) -> Answer
     if record.evidence_mode != "full":
         return None
     for step in record.steps:
-        if step.kind == "score" and step.components.get("inputs", {}).get("completions") == digest:
-            _, _, place = step.id.partition("/")
-            evaluation, _, arm = place.partition("/")
+        if step.kind == "score" and step.components.get("inputs", {}).get(COMPLETIONS_ROLE) == digest:
             return {
                 row["sample"]: row["text"]
                 for row in rows
-                if row["kind"] == "completion"
-                and (row["evaluation"], row["arm"].replace(">", ","), row["of"]) == (evaluation, arm, "main")
+                if (row["kind"], row.get("of")) == ("completion", "main")
+                and score_id(row["evaluation"], row["arm"]) == step.id
             }
     return None

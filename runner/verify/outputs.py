@@ -11,8 +11,8 @@ from runner.errors import IntegrityError, some
 from runner.metrics.model import Scores
 from runner.metrics.table import signature
 from runner.plan.arms import Arm, arms_of, stages_of
-from runner.plan.build import SCORES
 from runner.plan.keys import IMPLEMENTATION
+from runner.plan.names import SCORES, score_id
 from runner.record import restore
 from runner.record.evidence import Row
 from runner.record.model import Record, StepRecord
@@ -102,7 +102,7 @@ def _arms(
     for evaluation in spec.evaluations.values():
         own = [r for r in rows if r.get("evaluation") == evaluation.id]
         for arm in arms_of(spec, evaluation):
-            step = steps.get(f"score/{evaluation.id}/{arm.id.replace('>', ',')}")
+            step = steps.get(score_id(evaluation.id, arm.id))
             if step is not None:
                 yield _Arm(record, spec, own, evaluation, arm, step, orders.get(evaluation.id), again)
 

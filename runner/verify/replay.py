@@ -12,10 +12,10 @@ from pathlib import Path
 from runner import files
 from runner.canonical import short
 from runner.errors import ChangedError, ExitCode, IntegrityError, InvalidError, some
-from runner.plan.build import COMPLETIONS
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.plan.keys import IMPLEMENTATION, environment_of
 from runner.plan.model import PlannedStep, Step
+from runner.plan.names import COMPLETIONS
 from runner.plan.resolve import Known
 from runner.record.model import Record, StepRecord
 from runner.run.journal import FILE, Journal, Listener

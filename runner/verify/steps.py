@@ -16,9 +16,10 @@ from runner.errors import IntegrityError, some
 from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.plan.model import Step
+from runner.plan.names import HISTORY, baselines_id, lengths_id, name_of, prepare_id, score_id
 from runner.record.model import Record, StepRecord
 from runner.spec.model import Spec
-from runner.steps.tune import CURVE_ROWS, HISTORY, untimed
+from runner.steps.tune import CURVE_ROWS, untimed
 from runner.verify.again import components_of
 from runner.verify.model import Finding, cut, failed, mapping, ok
 
@@ -112,7 +113,7 @@ def _measured(run: _Run) -> Iterator[str]:
             if arm == "baselines":
                 yield from _baselines(run, evaluation, metric, entry)
                 continue
-            step = run.steps.get(f"score/{evaluation}/{arm.replace('>', ',')}")
+            step = run.steps.get(score_id(evaluation, arm))
             value = entry.get("value") if isinstance(entry, dict) else None
             if step is None:
                 yield f"`{cut(measure)}` ({cut(arm)}) was scored by no step"
@@ -121,7 +122,7 @@ def _measured(run: _Run) -> Iterator[str]:
 
 
 def _baselines(run: _Run, evaluation: str, metric: str, entry: Any) -> Iterator[str]:
-    step = run.steps.get(f"baselines/{evaluation}")
+    step = run.steps.get(baselines_id(evaluation))
     values = mapping(step.measures.get("baselines")) if step else {}
     if values.get(metric) != entry:
         yield f"the baselines of `{cut(evaluation)}.{cut(metric)}` are not those of their step"
@@ -130,7 +131,7 @@ def _baselines(run: _Run, evaluation: str, metric: str, entry: Any) -> Iterator[
 def _told(run: _Run) -> Iterator[str]:
     """What the record says of its data against the steps that read it."""
     for name, entry in run.record.data.items():
-        step = run.steps.get(f"prepare/{name}")
+        step = run.steps.get(prepare_id(name))
         for split, about in mapping(mapping(entry).get("splits")).items():
             rows = mapping(step.measures.get("rows")).get(split) if step else None
             made = step.outputs.get(f"{split}.jsonl") if step else None
@@ -138,7 +139,7 @@ def _told(run: _Run) -> Iterator[str]:
                 yield f"split `{cut(split)}` of data set `{cut(name)}` is not what `prepare/{cut(name)}` made"
         report = mapping(mapping(mapping(entry).get("checks")).get("report"))
         for tune, counted in mapping(report.get("lengths")).items():
-            step = run.steps.get(f"lengths/{tune}")
+            step = run.steps.get(lengths_id(tune))
             if step is None or step.measures != counted:
                 yield f"the lengths of `{cut(tune)}`'s rows are not those of their step"
 
@@ -213,7 +214,7 @@ def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
 
 def _said(step: Step, spec: Spec) -> set[str]:
     """What could have been settled otherwise, and is written in the spec."""
-    tune = spec.tunes.get(step.id.partition("/")[2]) if step.kind == "tune" else None
+    tune = spec.tunes.get(name_of(step.id)) if step.kind == "tune" else None
     names = ("micro_batch", "grad_checkpoint")
     return {f"train.{name}" for name in names if tune and getattr(tune.train, name) is not None}
 

@@ -8,7 +8,7 @@ import pytest
 
 from runner.cli.main import main
 from runner.errors import ExitCode, ResourceError
-from runner.plan.forecasts import FILE
+from runner.plan.names import FORECAST
 from runner.run.campaign import Options, Planned, plan_campaign
 from runner.run.choosing import CACHE
 from runner.run.outlook import outlook
@@ -102,5 +102,5 @@ def test_answers_that_cannot_fit_are_not_begun(finished: Path) -> None:
 @pytest.mark.parametrize("content", ["{", "[]", '{"answers": {"0": {"peak_bytes": "x"}}}', '{"error": "no"}'])
 def test_a_forecast_that_says_nothing_is_none(finished: Path, tmp_path: Path, content: str) -> None:
     planned, _ = told(finished)
-    (tmp_path / FILE).write_text(content)
+    (tmp_path / FORECAST).write_text(content)
     assert RealRows(planned.whole, lambda step, file: tmp_path / file).of(step_of(planned, ANSWERS)) is None
