@@ -41,11 +41,14 @@ observe: Observer = _unobserved
 
 
 def write_bytes(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Write `data`, whole or piece by piece, durably under `path`, replacing what is there.
+    """Write `data`, whole or piece by piece, durably under `path`, replacing the file that is there.
 
     Raises:
+        InvalidError: a device, a pipe or a socket is there: root could replace `/dev/null`.
         ResourceError: the disk is full; no partial file is left under any final name.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InvalidError(f"`{path}` is not a regular file, and is left as it is")
     _write(path, (data,) if isinstance(data, bytes) else data, _rename)
 
 
@@ -292,10 +295,7 @@ def _open(path: Path, root: Path | None) -> Iterator[int]:
 
 
 def _parts_below(path: Path, root: Path) -> tuple[str, ...]:
-    try:
-        parts = path.relative_to(root).parts
-    except ValueError as error:
-        raise InvalidError(f"`{path}` is outside of the project") from error
+    parts = path.relative_to(root).parts if path.is_relative_to(root) else ()
     if not parts or ".." in parts:
         raise InvalidError(f"`{path}` is outside of the project")
     return parts

@@ -64,6 +64,16 @@ def test_a_folder_that_cannot_be_written_to_is_an_os_error_that_names_it(tmp_pat
         files.write_text(tmp_path / "file" / "below", "x")
 
 
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_or_a_device_is_not_replaced_by_a_file(tmp_path, name):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")  # as /dev/stdout is
+    with pytest.raises(InvalidError, match="not a regular file"):
+        files.write_text(tmp_path / name, "x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_a_folder_is_committed_whole_and_never_over_another(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name / "deep").mkdir(parents=True)
