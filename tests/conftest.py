@@ -1,4 +1,4 @@
-"""Shared by all tests: golden files, rewritten by `pytest --update-golden` and reviewed like code; hypothesis; BLAS."""
+"""Shared by all tests: golden files, written anew by `pytest --update-golden`; hypothesis; git; BLAS."""
 
 import importlib.util
 import os
@@ -14,6 +14,12 @@ from runner.machine import blas
 # The same examples in every run, and no clock: a busy machine fails nothing.
 settings.register_profile("lorarun", deadline=None, derandomize=True)
 settings.load_profile("lorarun")
+
+# A hook that runs the tests says GIT_DIR, and `git` in a test's folder would commit into the developer's repository.
+for name in [name for name in os.environ if name.startswith("GIT_")]:
+    del os.environ[name]
+# Nor does a test depend on what a developer has set, such as signing every commit. No file is there, so nothing is set.
+os.environ["GIT_CONFIG_GLOBAL"] = os.environ["GIT_CONFIG_SYSTEM"] = str(Path(__file__).with_name("no-gitconfig"))
 
 # MLX keeps the BLAS that was there when it was imported, and any test module may be the first to import it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

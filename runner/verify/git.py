@@ -119,7 +119,10 @@ def _git(root: Path, *arguments: str) -> bytes:
     Raises:
         UsageError: git failed, or is not installed.
     """
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "GIT_DIR", "GIT_WORK_TREE")}
+    # A hook says GIT_DIR alone, and git would take the project's folder for the repository's top: a base has all of a
+    # project in a subfolder elsewhere then. With GIT_WORK_TREE beside it the top is known.
+    kept_names = ("PATH", "HOME", *(("GIT_DIR", "GIT_WORK_TREE") if "GIT_WORK_TREE" in os.environ else ()))
+    kept = {k: v for k, v in os.environ.items() if k in kept_names}
     environment = {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(

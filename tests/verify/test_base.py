@@ -1,6 +1,10 @@
 """`--base`: history is only added to, and a lowered threshold is said and stops the gate."""
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -295,3 +299,26 @@ def test_a_correction_is_shown_with_the_record_that_it_is_about(project, monkeyp
     assert [f.message.partition(": ")[2] for f in report.findings if f.id == "correction"] == ["틀린 데이터"]
     assert check(project.root, str(project.spec)).record_id == name
     assert main(["ssot", "verify", "--base", "main"]) == ExitCode.SUCCESS
+
+
+def test_in_a_hook_that_says_where_the_repository_is_the_base_of_a_subfolder_is_read(tmp_path, monkeypatch):
+    made = Project(tmp_path / "repo" / "sub").write_inputs()
+    git(tmp_path, "init", "-q", "-b", "main", "repo")
+    commit(made)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "repo" / ".git"))
+    assert base_of(made.root, "main").text(SPEC_PATH) == made.spec.read_text(encoding="utf-8")
+
+
+def test_the_tests_own_git_leaves_the_repository_of_a_hook_alone(tmp_path):
+    git(tmp_path, "init", "-q", "developers")
+    git(tmp_path, "init", "-q", "tests")
+    program = "import sys, tests.conftest; from tests.verify.campaign import git; git(sys.argv[1], *sys.argv[2:])"
+    told = ["commit", "-qm", "x", "--allow-empty"]
+    environment = {
+        **os.environ,
+        "GIT_DIR": str(tmp_path / "developers/.git"),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    subprocess.run([sys.executable, "-c", program, tmp_path / "tests", *told], env=environment, check=True)
+    assert git(tmp_path / "tests", "for-each-ref") != ""
+    assert git(tmp_path / "developers", "for-each-ref") == ""
