@@ -10,7 +10,7 @@ import click
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.files import read_text, write_text
 from runner.scaffold.fmt import format_text
-from runner.scaffold.init import GATE, TEMPLATES
+from runner.scaffold.init import GATE, TEMPLATES, repository_around
 from runner.scaffold.init import init as begin
 from runner.scaffold.migrate import migrate as migrated
 from runner.spec.diagnostics import render
@@ -101,4 +101,18 @@ def init(folder: Path, template: str, name: str) -> int:
     click.echo(f"next:  {where}lorarun validate {made.spec}")
     if GATE in made.written:
         click.echo(f"       for CI: fill in LORARUN_SOURCE in {(folder / GATE).as_posix()}; until then its runs fail")
+    around = repository_around(folder)
+    if around:
+        _say_where_ci_looks(around, folder.resolve())
     return int(ExitCode.SUCCESS)
+
+
+def _say_where_ci_looks(repository: Path, folder: Path) -> None:
+    """A campaign inside of another repository: its workflow would never run there."""
+    below = folder.relative_to(repository).as_posix()
+    click.echo(
+        f"warning: this is a folder of the git repository `{repository}`, and GitHub runs workflows from a repository's\n"
+        f"         top only. Make it a repository of its own (`git init`), or move {below}/.github/ to the top and\n"
+        f"         write `LORARUN_FOLDER: {below}` in its lorarun.yml (docs/ci.md).",
+        err=True,
+    )

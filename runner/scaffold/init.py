@@ -57,6 +57,14 @@ def init(root: Path, template: str, *, name: str = "") -> Made:
     return Made(spec, tuple(written), tuple(kept))
 
 
+def repository_around(root: Path) -> Path | None:
+    """The git repository that `root` is a folder of; None where it has one of its own, or none is above it."""
+    here = root.resolve()
+    if (here / ".git").exists():
+        return None
+    return next((folder for folder in here.parents if (folder / ".git").exists()), None)
+
+
 def campaign_name(text: str) -> str:
     """An id from any text: small letters, digits, Hangul and hyphens; `campaign` where nothing is left."""
     plain = re.sub(r"[^a-z0-9가-힣]+", "-", unicodedata.normalize("NFC", text).casefold()).strip("-")

@@ -4,6 +4,7 @@
 #
 #   LORARUN_SPEC      the spec, e.g. specs/demo.yaml; empty: every spec that what changed since the base concerns
 #   LORARUN_BASE      the commit that the change is compared with; empty: no comparison, every spec that has a record
+#   LORARUN_FOLDER    the campaign's folder (which holds specs/ and ssot/) where it is not the working directory
 #   LORARUN_OUT       folder for the reports (lorarun-report): comment.md, and one folder a spec
 #   LORARUN_INPUTS    true: data and model folders must be in the checkout (false)
 #   LORARUN_LANGUAGE  en or ko; empty: the campaign's own
@@ -15,6 +16,7 @@ set -uo pipefail
 # An empty array counts as unset in bash before 4.4, which macOS has: ${x[@]+"${x[@]}"}.
 base=${LORARUN_BASE:-}
 out=${LORARUN_OUT:-lorarun-report}
+case $out in /*) ;; *) out=$PWD/$out ;; esac
 read -r -a lorarun <<<"${LORARUN_COMMAND:-lorarun}"
 language=(${LORARUN_LANGUAGE:+--language "$LORARUN_LANGUAGE"})
 inputs=(--no-inputs)
@@ -88,6 +90,17 @@ leave() {
 }
 
 rm -f "$out/comment.md"
+if ! cd "${LORARUN_FOLDER:-.}"; then
+    remark "There is no folder LORARUN_FOLDER (the action's \`folder\`), so nothing was checked (exit code 2)."
+    leave 2
+fi
+elsewhere=$(git -c core.quotePath=false ls-files -- '*/ssot/records/*' 2>/dev/null | sed 's|/ssot/records/.*||' | sort -u)
+if [ ! -e ssot ] && [ -n "$elsewhere" ]; then
+    echo "there is no ssot/ here, but below: set LORARUN_FOLDER (the action's folder) to one of these"
+    quietly echo "$elsewhere"
+    remark "The campaign is not at the top: LORARUN_FOLDER (the action's \`folder\`) has to say where (exit code 2)."
+    leave 2
+fi
 if [ -n "$base" ]; then
     # A checkout of one commit has no history to compare with; fetch what is missing.
     if [ "$(git rev-parse --is-shallow-repository)" = true ]; then git fetch --quiet --no-tags --unshallow origin; fi

@@ -74,6 +74,21 @@ def test_the_gate_refuses_a_base_that_is_not_there(project: Path) -> None:
     assert "fetch the full history" in done.stdout
 
 
+def test_a_campaign_below_the_top_is_gated_where_its_folder_is_named_and_refused_where_it_is_not(project: Path) -> None:
+    (project / "모델").mkdir()
+    for name in ("specs", "ssot"):
+        git(project, "mv", name, f"모델/{name}")
+    git(project, "commit", "-qm", "moved")
+    base = git(project, "rev-parse", "HEAD")
+    refused = gate(project, LORARUN_BASE=base)
+    assert refused.returncode == 2
+    assert "set LORARUN_FOLDER" in refused.stdout
+    assert gate(project, LORARUN_BASE=base, LORARUN_FOLDER="다른").returncode == 2
+    done = gate(project, LORARUN_BASE=base, LORARUN_FOLDER="모델")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "no spec is concerned by this change" in done.stdout
+
+
 def test_a_change_of_nothing_gates_nothing_but_history(project: Path) -> None:
     done = gate(project, LORARUN_BASE=git(project, "rev-parse", "HEAD"))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -56,6 +56,17 @@ def test_git_ignores_artifacts_and_leaves_records_alone(tmp_path):
     assert (tmp_path / ".github" / "workflows" / "lorarun.yml").is_file()
 
 
+def test_a_campaign_inside_of_another_repository_is_told_that_its_workflow_would_not_run(tmp_path, capsys):
+    (tmp_path / ".git").mkdir()
+    assert main(["init", str(tmp_path / "모델" / "요약")]) == ExitCode.SUCCESS
+    told = capsys.readouterr().err
+    assert "`git init`" in told
+    assert "LORARUN_FOLDER: 모델/요약" in told
+    (tmp_path / "own" / ".git").mkdir(parents=True)
+    assert main(["init", str(tmp_path / "own")]) == ExitCode.SUCCESS
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(("text", "name"), [("My Model!", "my-model"), ("요약 2", "요약-2"), ("…", "campaign")])
 def test_a_folders_name_becomes_an_id(text, name):
     assert campaign_name(text) == name
