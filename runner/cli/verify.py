@@ -94,12 +94,17 @@ def say(report: CheckReport) -> None:
 
 
 def _result(report: CheckReport) -> str:
-    """The verdict's own line; a record that is refused has none, whatever its evidence says."""
+    """The one verdict, as the exit code has it; a record that is refused has none, whatever its evidence says."""
     from runner.acceptance.result import result_line
 
     if any(f.status == "failed" for f in report.findings):
         return "RESULT: none — this record is not to be believed"
-    return result_line(report.verdict) if report.verdict else "RESULT: none — the evidence gives no verdict"
+    if report.verdict is None:
+        return "RESULT: none — the evidence gives no verdict"
+    if report.exit_code == report.verdict.exit_code:
+        return result_line(report.verdict)
+    status = "FAIL" if report.exit_code == ExitCode.GATE_FAIL else "INCONCLUSIVE"
+    return f"RESULT: {status} — {_conclusion(report)}; the record says {report.verdict.status}"
 
 
 def _conclusion(report: CheckReport) -> str:

@@ -7,7 +7,7 @@ import pytest
 from runner.cli.main import main
 from runner.errors import ExitCode
 from runner.store import ssot
-from tests.verify.campaign import SPEC_PATH, Project
+from tests.verify.campaign import SPEC_PATH, Project, branched
 
 
 @pytest.fixture
@@ -56,6 +56,22 @@ def test_a_refused_record_ends_with_no_verdict(project, capsys, form):
     assert main(["check", "--format", form]) == ExitCode.INTEGRITY
     out = capsys.readouterr().out
     assert "RESULT: none — this record is not to be believed" in out
+    assert "RESULT: PASS" not in out
+
+
+@pytest.mark.parametrize("form", ["text", "github"])
+def test_a_pass_of_another_recipe_or_of_a_lowered_gate_is_not_called_a_pass(tmp_path, monkeypatch, capsys, form):
+    project = branched(tmp_path / "project")
+    monkeypatch.chdir(project.root)
+    project.edit_spec("min_improvement: 15%", "min_improvement: 10%")
+    assert main(["check", "--format", form]) == ExitCode.GATE_INCONCLUSIVE
+    out = capsys.readouterr().out
+    assert "RESULT: INCONCLUSIVE — this record is about something else than the checkout" in out
+    assert "the record says PASS" in out
+    project.apply("run-2")
+    assert main(["check", "--format", form, "--base", "main"]) == ExitCode.GATE_FAIL
+    out = capsys.readouterr().out
+    assert "RESULT: FAIL — the gate was lowered" in out
     assert "RESULT: PASS" not in out
 
 
