@@ -111,8 +111,8 @@ def _say_where_ci_looks(repository: Path, folder: Path) -> None:
     """A campaign inside of another repository: its workflow would never run there."""
     below = folder.relative_to(repository).as_posix()
     click.echo(
-        f"warning: this is a folder of the git repository `{repository}`, and GitHub runs workflows from a repository's\n"
-        f"         top only. Make it a repository of its own (`git init`), or move {below}/.github/ to the top and\n"
-        f"         write `LORARUN_FOLDER: {below}` in its lorarun.yml (docs/ci.md).",
+        f"warning: this is a folder of the git repository `{repository}`, and GitHub runs workflows\n"
+        f"         at its top only. Make it a repository of its own (`git init`), or move {below}/.github/ to the top\n"
+        f"         and write `LORARUN_FOLDER: {below}` in its lorarun.yml (docs/ci.md).",
         err=True,
     )
