@@ -133,11 +133,21 @@ def totals(plan: Plan, outlook: Outlook, *, now: datetime) -> list[str]:
 def _time(outlook: Outlook, now: datetime) -> str:
     if outlook.untimed == len(outlook.steps):
         return "time    unknown: nothing like it ran on this machine yet"
-    done = (now + timedelta(seconds=outlook.seconds)).strftime("%H:%M")
-    if outlook.untimed:
-        unknown = f"{_steps(outlook.untimed)} of unknown time"
-        return f"time    {duration(outlook.seconds)}, and {unknown}; not done before {done}"
-    return f"time    about {duration(outlook.seconds)}; done about {done}"
+    told = duration(outlook.seconds)
+    longest = outlook.at_most_seconds
+    if longest:
+        told = f"at most {told}, {duration(longest)} of it for answers as long as `max_tokens` lets them be"
+    unknown = f", and {_steps(outlook.untimed)} of unknown time" if outlook.untimed else ""
+    about = "" if longest or unknown else "about "
+    return f"time    {about}{told}{unknown}{done(outlook, now)}"
+
+
+def done(outlook: Outlook, now: datetime) -> str:
+    """The hour when all is done; nothing where neither the least nor the most is known."""
+    hour = (now + timedelta(seconds=outlook.seconds)).strftime("%H:%M")
+    if outlook.at_most_seconds:
+        return "" if outlook.untimed else f"; done by {hour}"
+    return f"; not done before {hour}" if outlook.untimed else f"; done about {hour}"
 
 
 def _rehearsed(model: str, rates: Rates) -> str:

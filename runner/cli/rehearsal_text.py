@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from runner import files
-from runner.cli.plan_text import duration, size
+from runner.cli.plan_text import done, duration, size
 from runner.errors import LorarunError
 from runner.plan.model import Step
 from runner.plan.names import REHEARSAL
@@ -66,8 +66,8 @@ def _time(planned: Planned, seen: Outlook, now: datetime) -> str:
     known = {name: step.duration.seconds for name, step in seen.steps.items() if step.duration.seconds is not None}
     tuning = sum(seconds for name, seconds in known.items() if kinds[name] == "tune")
     answering = sum(seconds for name, seconds in known.items() if kinds[name] in ANSWERING)
-    done = (now + timedelta(seconds=seen.seconds)).strftime("%H:%M")
     if not seen.steps:
         return "nothing is left to run"
     least = ", and some steps of unknown time" if seen.untimed else ""
-    return f"tuning about {duration(tuning)}, evaluation about {duration(answering)}{least}; done about {done}"
+    how = "at most" if seen.at_most_seconds else "about"
+    return f"tuning about {duration(tuning)}, evaluation {how} {duration(answering)}{least}{done(seen, now)}"

@@ -42,10 +42,11 @@ class Rates:
 
 @dataclass(frozen=True)
 class Duration:
-    """Seconds, or None; and what they come from."""
+    """Seconds, or None; and what they come from. `at_most`: of answers as long as they may be; most end early."""
 
     seconds: float | None
     basis: str
+    at_most: bool = False
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _rehearsed(step: Step, history: History, work: float | None) -> Duration | N
     if step.kind == "generate" and rates.generate_tokens_per_second and work:
         tokens = work * float(step.params["settings"]["max_tokens"])
         seconds = rates.load_seconds + tokens / rates.generate_tokens_per_second
-        return Duration(seconds, f"at most: {tokens:,.0f} tokens, {rates.generate_tokens_per_second:,.0f}/s rehearsed")
+        basis = f"at most: {tokens:,.0f} tokens, {rates.generate_tokens_per_second:,.0f}/s rehearsed"
+        return Duration(seconds, basis, at_most=True)
     return None
 
 

@@ -76,6 +76,11 @@ class Outlook:
         return sum(s.duration.seconds or 0.0 for s in self.steps.values())
 
     @property
+    def at_most_seconds(self) -> float:
+        """Of `seconds`, those of answers that may end earlier."""
+        return sum(s.duration.seconds or 0.0 for s in self.steps.values() if s.duration.at_most)
+
+    @property
     def untimed(self) -> int:
         """Steps whose time is not known."""
         return sum(s.duration.seconds is None for s in self.steps.values())

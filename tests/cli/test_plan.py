@@ -141,6 +141,17 @@ def test_a_plan_whose_time_is_known_says_when_it_is_done(plan):
     assert "time    about 60 min; done about 22:30" in text
 
 
+def test_answers_at_their_longest_are_called_the_most_and_never_the_least(plan):
+    longest = StepOutlook(Duration(3600.0, "at most", at_most=True), Amount(None, ""), Amount(10, ""))
+    known = replace(longest, duration=Duration(1800.0, "its last run"))
+    none = replace(longest, duration=Duration(None, ""))
+    of_it = "at most 90 min, 60 min of it for answers as long as `max_tokens` lets them be"
+    text = plan_text(plan, Outlook({TUNE.id: known, AFTER.id: longest}), now=NOW)
+    assert f"time    {of_it}; done by 23:00\n" in text
+    text = plan_text(plan, Outlook({TUNE.id: known, AFTER.id: longest, SCORES[1].id: none}), now=NOW)
+    assert f"time    {of_it}, and 1 step of unknown time\n" in text
+
+
 def test_the_most_memory_is_claimed_only_where_every_need_is_known(plan):
     known = StepOutlook(Duration(1.0, ""), Amount(2 * 10**9, "forecast"), Amount(1, ""))
     needs = {s.step.id: known for s in plan.to_run}

@@ -41,7 +41,7 @@ def test_a_rehearsal_says_what_is_to_come_and_the_run_after_it_does_not_rehearse
     assert alone.returncode == 0, alone.stderr
     assert "rehearsed  llama-lora" in alone.stdout
     assert "tuning about" in alone.stdout
-    assert "done about" in alone.stdout
+    assert "evaluation at most" in alone.stdout
     assert "memory     tune/llama-lora: " in alone.stdout
     assert not list(fresh.glob("ssot/records/*.json"))
     found = report(fresh)

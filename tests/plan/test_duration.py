@@ -68,6 +68,7 @@ def test_a_rehearsals_rate_counts_tokens(steps: dict[str, Step]) -> None:
     answers = duration_of(steps["generate/images.test/qwen"], history)
     assert answers.seconds == 2.0 + 40 * 256 / 128
     assert answers.basis.startswith("at most")
+    assert answers.at_most
 
 
 def test_light_steps_take_what_their_kind_took(steps: dict[str, Step]) -> None:
