@@ -92,6 +92,8 @@ def plan(
     from runner.run.saved import saved_plan, write_plan
 
     root = find_root(spec)
+    if out is not None and out.suffix != ".json":
+        raise UsageError(f"`--out {out}` does not end in .json, as `lorarun apply` knows a plan")
     if show_resolved:
         click.echo(resolved_text(load_spec(spec, root, overrides=overrides)), nl=False)
         return int(ExitCode.SUCCESS)
@@ -137,7 +139,9 @@ def _shown(spec: Spec, root: Path, planned: Planned, output_format: str, explain
 @SET
 @FORMAT
 @TARGET
-@click.option("--force", "force", multiple=True, metavar="STEP", help="Run this step again, whatever is cached.")
+@click.option(
+    "--force", "force", multiple=True, metavar="STEP", help="Run it again, whatever is cached: an id or a pattern."
+)
 @click.option(
     "--rerun-changed-environment",
     "environment_change",

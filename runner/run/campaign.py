@@ -40,7 +40,7 @@ from runner.spec.model import Spec
 class Options:
     """How a campaign is to be run."""
 
-    force: frozenset[str] = frozenset()  # step ids
+    force: frozenset[str] = frozenset()  # steps to run whatever is cached, by id or pattern
     environment_change: str = "ask"  # ask | rerun | keep
     lock_timeout_seconds: float = 0.0
     repair: bool = False
@@ -77,10 +77,11 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
 
     Raises:
         ResourceError: a tuning fits in no way under the memory limit; nothing was started.
-        UsageError: a target that no step is called.
+        UsageError: a target, or a step to force, that no step is called.
     """
     whole = _steps(spec, root)
-    surveyed = survey(spec, root, force=options.force, keep_environment=options.environment_change == "keep")
+    force = frozenset(named(whole, options.force))
+    surveyed = survey(spec, root, force=force, keep_environment=options.environment_change == "keep")
     steps = _without_idle(spec, _targeted(whole, options), surveyed, options)
     return Planned(make_plan(spec, steps, surveyed.known), steps, surveyed, whole)
 
@@ -100,7 +101,7 @@ def _targeted(steps: tuple[Step, ...], options: Options) -> tuple[Step, ...]:
 
 def _without_idle(spec: Spec, steps: tuple[Step, ...], surveyed: Survey, options: Options) -> tuple[Step, ...]:
     """The steps without rehearsals before nothing, as far as it is known what will run."""
-    asked = {*options.force, *(named(steps, options.targets) if options.targets else ())}
+    asked = {*surveyed.known.force, *(named(steps, options.targets) if options.targets else ())}
     return settled_rehearsals(spec, steps, surveyed.known, asked=asked)
 
 

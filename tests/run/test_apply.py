@@ -148,6 +148,13 @@ def test_a_target_runs_with_what_it_needs_and_judges_nothing(fresh: Path) -> Non
     assert "tune/llama-lora" not in mini.ran(fresh)
 
 
+def test_a_step_to_force_is_an_id_or_a_pattern_and_a_slip_is_named(finished: Path) -> None:
+    slip = mini.lorarun(finished, "apply", mini.SPEC_PATH, "--force", "score/summary/aftr")
+    assert (slip.returncode, "did you mean `score/summary/after`?" in slip.stderr) == (ExitCode.USAGE, True)
+    mini.lorarun(finished, "apply", mini.SPEC_PATH, "--force", "score/*")
+    assert sorted(mini.ran(finished)) == ["score/summary/after", "score/summary/before"]
+
+
 def test_a_changed_environment_alone_asks_first(finished: Path) -> None:
     """As on another machine: every manifest says that another kernel computed it."""
     _pretend_another_environment(finished)
