@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from runner import __version__
-from runner.errors import ExitCode, InvalidError, LorarunError, ResourceError
+from runner.errors import ExitCode, InvalidError, LorarunError, ResourceError, UsageError
 from runner.files import OUT_OF_SPACE
 
 # name → (module:function, one line for `lorarun --help`). Modules are imported when their command is called.
@@ -61,6 +61,13 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 
 
 READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Of a path that was given: there is a folder for a file, a file for a folder, or nothing can be called so.
+MISNAMED = {
+    errno.EISDIR: "a folder is there; name a file",
+    errno.ENOTDIR: "a file is there; name a folder",
+    errno.EEXIST: "a file is there; name a folder, or another name",
+    errno.ENAMETOOLONG: "use a shorter name",
+}
 
 
 class _ClosedOutputError(Exception):
@@ -174,7 +181,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _disk_error(error: OSError) -> int:
-    """A disk that is full or may not be written to is the user's to mend; anything else is ours."""
+    """A full or locked disk and a path of the wrong kind are the user's to mend; anything else is ours."""
     if error.errno in OUT_OF_SPACE:
         show(ResourceError(f"no space left to write `{error.filename}`", help="free some disk space and run again"))
         return int(ExitCode.RESOURCE)
@@ -182,6 +189,11 @@ def _disk_error(error: OSError) -> int:
         said = (error.strerror or "not allowed").lower()
         show(ResourceError(f"`{error.filename}`: {said}", help="lorarun writes to artifacts/, ssot/ and specs/*.lock"))
         return int(ExitCode.RESOURCE)
+    if error.errno in MISNAMED:
+        named = str(error.filename2 or error.filename)
+        said = os.strerror(error.errno).lower()
+        show(UsageError(f"`{named[:200]}`: {said}", help=MISNAMED[error.errno]))
+        return int(ExitCode.USAGE)
     traceback.print_exc()
     return int(ExitCode.INTERNAL)
 
