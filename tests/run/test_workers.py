@@ -43,7 +43,7 @@ def test_a_worker_that_holds_little_reads_and_serves_one_model_after_the_other(w
 
 def test_a_worker_that_holds_much_ends_with_its_model_and_reads_nothing_beside_it(workers, monkeypatch):
     large = workers.serving(step("tune", "qwen"))
-    monkeypatch.setattr(watched, "RUNTIME_BYTES", MB)
+    monkeypatch.setattr(watched, "RUNTIME_BYTES", 0)  # a worker that only begins holds little
     assert workers.serving(step("generate", "qwen")) is large
     reader = workers.serving(step("lengths"))
     assert reader is not large
