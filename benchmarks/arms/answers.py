@@ -22,7 +22,8 @@ from text import KEYS, linear_to_lora_layers, model_of, tree_flatten, tree_unfla
 
 from runner.engines.decoding import Job, answer_batch, plan_batches  # noqa: E402
 from runner.engines.rows import Prompt  # noqa: E402
-from runner.engines.text import TextDecoder  # noqa: E402
+from runner.engines.walk_decoder import WalkDecoder  # noqa: E402
+from runner.engines.walk_llama import LlamaWalk  # noqa: E402
 
 COUNT, SHARED, NEW, VOCABULARY = 64, 150, 40, 5632
 WORKLOADS = {"evaluation of 64 prompts": None}
@@ -49,7 +50,7 @@ def batch(model, given) -> list[list[int]]:
 
 def ours(model, given) -> list[list[int]]:
     jobs = [Job(f"{i:03d}", Prompt(tuple(p)), NEW) for i, p in enumerate(given)]
-    decoder = TextDecoder(model)
+    decoder = WalkDecoder(model, LlamaWalk())
     planned = plan_batches(jobs, decoder, None)
     decoder.share([job.prompt for b in planned for job in b])
     made = {}

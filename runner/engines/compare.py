@@ -163,21 +163,24 @@ def compare_paths(
 def compare_answers(
     settings: GenerateSpec, answer: Callable[[GenerateSpec], GenerateResult]
 ) -> tuple[AnswerComparison, ...]:
-    """Answers one by one, in batches, and in batches behind a shared prefix: each against the way before it."""
+    """Answers one by one, in batches, in batches behind a shared prefix, and those read side by side: each against the
+    way before it."""
 
     def timed(way: GenerateSpec) -> GenerateResult:
         began = clock()
         return replace(answer(way), seconds=clock() - began)
 
-    alone = replace(settings, batch_size=1, share_prefix=False)
-    ways = [("batch", replace(settings, share_prefix=False), settings.batch_size != 1)]
-    ways.append(("share_prefix", replace(settings, share_prefix=True), settings.share_prefix))
+    plain = replace(settings, share_prefix=False, pack=False)
+    alone = replace(plain, batch_size=1)
+    ways = [("batch", plain, settings.batch_size != 1)]
+    ways.append(("share_prefix", replace(plain, share_prefix=True), settings.share_prefix))
+    ways.append(("packed", settings, settings.pack))
     slow, before, found = alone, timed(alone), []
     for path, way, is_on in ways:
         if not is_on:
             continue
         made = timed(way)
-        if path == "share_prefix" and not made.paths_taken[path].startswith("on"):
+        if not made.paths_taken.get(path, "on").startswith("on"):
             continue
         again = partial(_either, timed, slow, way)
         found.append(answers_verdict(path, *confirmed(before, made, again)))

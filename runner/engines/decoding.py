@@ -34,7 +34,8 @@ class Decoder(Protocol):
         """Prompts of unequal groups never share a batch."""
 
     def start(self, prompts: Sequence[Prompt], room: int) -> mx.array:
-        """Read the prompts with space for `room` more tokens; logits of the first answer token [batch, vocabulary]."""
+        """Read the prompts, shortest first, with space for `room` more tokens; logits of the first answer token [batch,
+        vocabulary]."""
 
     def next(self, tokens: mx.array) -> mx.array:
         """Take one token a row [batch]; logits of the one after it."""

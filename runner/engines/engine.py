@@ -69,6 +69,7 @@ class MlxEngine(ABC):
     family: str
     end_tokens: frozenset[int]
     config: dict[str, Any]
+    refusal: str  # why the model can't be walked; empty where it can
     root: Path | None = None  # of the project, once a request named it
 
     @abstractmethod
@@ -232,7 +233,11 @@ class MlxEngine(ABC):
                 made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
                 on_event({"event": "generated", "done": len(made), "total": total})
         why = "prompts share no long beginning" if shares else "not in the plan"
-        taken = {"share_prefix": f"on: {shared} tokens" if shared else f"off: {why}"}
+        packed = "on" if request.settings.pack else "off: not in the plan"
+        taken = {
+            "share_prefix": f"on: {shared} tokens" if shared else f"off: {why}",
+            "packed": f"off: {self.refusal}" if self.refusal else packed,
+        }
         return GenerateResult(
             _in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken
         )

@@ -27,6 +27,7 @@ from runner.engines.reading import Counter, ImageReading
 from runner.engines.rows import Prompt, Row
 from runner.engines.tower_numpy import tower_for
 from runner.engines.vision import FOLDER, VERSION, FeatureStore
+from runner.engines.walk_decoder import WalkDecoder
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
 from runner.machine.environment import environment_class
 from runner.samples.sample import Sample
@@ -138,7 +139,10 @@ class ImageEngine(MlxEngine):
     def decoder(self, request: GenerateRequest) -> Decoder:
         if isinstance(self.reader, PlainReader):
             return PlainDecoder(self.model, self.reader)
-        return QwenDecoder(self.model, self.reader)
+        if not request.settings.pack:
+            return QwenDecoder(self.model, self.reader)
+        walk = QwenWalk(self.reader.look, self.reader.image_token, self.reader.merge)
+        return WalkDecoder(self.model, walk, self.reader.image_token)
 
 
 def image_reader(checkpoint: Path) -> Counter:

@@ -38,7 +38,8 @@ def judge_of(request: TuneRequest, answers: Answers, longest: int) -> Callable[[
     name = request.train_spec.best
     if name in BY_LOSS or not request.valid:
         return Judgement
-    settings = GenerateSpec(max_tokens=ROOM * longest, batch_size=request.micro_batch, temperature=0.0)
+    # read by the package's own call: what chose an adapter once chooses the same one again
+    settings = GenerateSpec(max_tokens=ROOM * longest, batch_size=request.micro_batch, temperature=0.0, pack=False)
     asked = GenerateRequest(request.valid, None, settings, request.seed, request.stream, request.root)
     sign = -1.0 if METRICS[name].direction == "higher" else 1.0
 

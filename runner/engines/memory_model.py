@@ -22,6 +22,7 @@ from runner.engines.text import TextEngine
 from runner.engines.vision import Features, FeatureStore, Grid
 from runner.engines.walk_qwen3_vl import can_walk
 from runner.errors import InvalidError
+from runner.models.walks import unwalked
 
 _TYPES = {"float32": mx.float32, "bfloat16": mx.bfloat16, "float16": mx.float16}
 TEXT_TOKEN = 0
@@ -87,6 +88,7 @@ def engine_from(config: dict[str, Any], *, dtype: str) -> MlxEngine:
     prepared = prepare(model, dtype, api.dequantize)
     engine.model, engine.note, engine.config = prepared.model, prepared.note, config
     engine.family, engine.end_tokens = str(config.get("model_type", "")), frozenset()
+    engine.refusal = unwalked(config)
     if isinstance(engine, ImageEngine):
         engine.features = FeatureStore()
         engine.refusal = can_walk(engine.model, config)

@@ -3,8 +3,9 @@
 Request: {"config": {…config.json…}, "dtype": "auto", "tunes": {name: {"lora": {…}, "train": {…}, "rows": [{"tokens": n,
 "labels": n, "grids": [[1, 28, 28], …]}, …], "valid": [rows], "candidates": [[micro_batch, grad_checkpoint], …],
 "fits_bytes": n, "images": n, "whole": bool, "shared": n}}, "generations": {name: {"batches": [n, …], "tokens": n,
-"max_tokens": n, "grids": […], "images": n, "lora": {…}, "fits_bytes": n}}}. `images` are all of the data set (absent:
-those of the rows); `whole` says that the rows stand for many more; `lora` is that of the adapter that answers.
+"max_tokens": n, "grids": […], "images": n, "lora": {…}, "pack": bool, "fits_bytes": n}}}. `images` are all of the data
+set (absent: those of the rows); `whole` says that the rows stand for many more; `lora` is that of the adapter that
+answers.
 
 Candidates and batches are traced in order until one peaks below `fits_bytes` (absent: all of them). Answer: {"load":
 {…}, "tunes": {name: [{"micro_batch", "grad_checkpoint", "phases": {phase: {"peak_bytes", "static_bytes", "at"}}}]},
@@ -30,7 +31,7 @@ from runner.engines.engine import MlxEngine, embedding_shape  # noqa: E402 -- th
 from runner.engines.images import ImageEngine  # noqa: E402
 from runner.engines.judging import BY_LOSS, ROOM  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402
-from runner.engines.memory_answers import Answering, loading, looking  # noqa: E402
+from runner.engines.memory_answers import answering, loading, looking  # noqa: E402
 from runner.engines.memory_apart import keep_apart  # noqa: E402
 from runner.engines.memory_graph import nothing_evaluated  # noqa: E402
 from runner.engines.memory_model import engine_from, made_up_row  # noqa: E402
@@ -140,9 +141,9 @@ def _judging(engine: MlxEngine, shapes: list[Answer], batch: int, base: int) -> 
     longest = max(shapes, key=lambda shape: int(shape["tokens"]))
     room = ROOM * max(int(shape["labels"]) for shape in shapes)
     row = _rows(engine, "judged", [{**longest, "tokens": max(2, int(longest["tokens"]) - 1), "labels": 0}])[0]
-    request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
-    answering = Answering(engine, request, [row.prompt] * batch, room)
-    reading, writing = answering.reading(), answering.writing()
+    request = GenerateRequest((), None, GenerateSpec(pack=False), 0, "", Path())  # as `judging` asks
+    asked = answering(engine, request, [row.prompt] * batch, room)
+    (_, reading), writing = asked.reading(), asked.writing()
     kept = writing.inputs_bytes - parameter_bytes(engine)
     return {"valid prompts": _phase(base, reading), "valid answers": _phase(base + kept, writing)}
 
@@ -161,7 +162,7 @@ def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
             found.append({"batch": batch, "phases": phases})
             if max(p["peak_bytes"] for p in phases.values()) <= asked.get("fits_bytes", -1):
                 break
-    except (AttributeError, NotImplementedError):  # a cache without keys and values to be traced
+    except NotImplementedError:
         return []
     finally:
         if attached:
@@ -172,11 +173,11 @@ def generations(engine: MlxEngine, asked: Answer) -> list[Answer]:
 def generation(engine: MlxEngine, asked: Answer, batch: int, seen: dict[Any, Usage]) -> Answer:
     """The phases of one batch of answers to equally long prompts."""
     row = _rows(engine, "prompt", [{"tokens": asked["tokens"], "labels": 0, "grids": asked.get("grids", [])}])[0]
-    request = GenerateRequest((), None, GenerateSpec(), 0, "", Path())
-    answering = Answering(engine, request, [row.prompt] * batch, int(asked["max_tokens"]))
-    base = parameter_bytes(engine) + _features_bytes(engine, [row], asked.get("images"))
-    reading, writing = answering.reading(), answering.writing()
-    phases = {"prompt": _phase(base, reading)}
+    request = GenerateRequest((), None, GenerateSpec(pack=bool(asked.get("pack", True))), 0, "", Path())
+    answers = answering(engine, request, [row.prompt] * batch, int(asked["max_tokens"]))
+    (held, reading), writing = answers.reading(), answers.writing()
+    base = parameter_bytes(engine) + answers.kept_bytes + _features_bytes(engine, [row], asked.get("images"))
+    phases = {"prompt": _phase(base + held, reading)}
     cache = writing.inputs_bytes - parameter_bytes(engine)
     phases["answer"] = _phase(base + cache, writing)
     if batch > 1:  # where one answer ends, the others' keys and values are copied, and the stream lags behind

@@ -22,7 +22,7 @@ from runner.engines.exponential import swiglu
 from runner.engines.frozen import FrozenLayers, row_digest
 from runner.engines.head import cross_entropy_sum
 from runner.engines.remat import recomputed
-from runner.engines.rows import Row
+from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 
 
@@ -51,8 +51,27 @@ class Layout:
         return self.prefix + sum(g.rows * g.length for g in self.groups)
 
 
-Rotate = Callable[[mx.array, int], mx.array]
-"""Queries or keys [rows, heads, length, head size] with their positions, from an offset on, turned in."""
+Rotate = Callable[[mx.array, int | mx.array], mx.array]
+"""Queries or keys [rows, heads, length, head size] with their positions turned in, from an offset (or one a row) on."""
+
+Pair = tuple[mx.array, mx.array]
+"""Keys and values of one block, [rows, key heads, tokens, head size], positions turned in."""
+
+
+class Attend(Protocol):
+    """Attention over a packed sequence, as `attend` does it."""
+
+    def __call__(
+        self,
+        queries: mx.array,
+        keys: mx.array,
+        values: mx.array,
+        layout: Layout,
+        *,
+        scale: float,
+        rotate: Rotate | None,
+        tails: bool,
+    ) -> mx.array: ...
 
 
 class Walk(Protocol):
@@ -63,12 +82,18 @@ class Walk(Protocol):
     ) -> dict[str, mx.array]:
         """Arrays that this architecture needs beside tokens and labels, computed outside the graph."""
 
-    def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
+    def hidden(self, model: nn.Module, batch: Batch, attend: Attend = ...) -> mx.array:
         """Walk the blocks of the layout's span. To the end: hidden states at the label positions after the last norm,
         [labels, width]; else all positions as the next block takes them, [tokens, width]."""
 
     def logits(self, model: nn.Module, hidden: mx.array) -> mx.array:
         """The vocabulary's logits of hidden states."""
+
+    def after(self, prompt: Prompt) -> int:
+        """The position of the token that follows a prompt."""
+
+    def following(self, model: nn.Module, positions: np.ndarray) -> dict[str, mx.array]:
+        """What `inputs` gives, for text tokens at positions int[tokens]."""
 
     @property
     def kept_bytes(self) -> int:
@@ -143,11 +168,12 @@ class Packed:
         return cross_entropy_sum(self._walk.logits(model, hidden), batch.arrays["targets"])
 
 
-def packed_batch(model: nn.Module, walk: Walk, rows: tuple[Row, ...], prefix: int) -> Batch:
-    """Rows side by side, shortest first, after what they share."""
+def packed_batch(model: nn.Module, walk: Walk, rows: tuple[Row, ...], prefix: int, *, is_read: bool = False) -> Batch:
+    """Rows side by side, shortest first, after what they share; without it where it `is_read` already."""
     ordered = tuple(sorted(rows, key=lambda r: r.length))
-    layout = replace(layout_of(ordered, prefix), prefix=prefix)
-    spans = [(0, 0, prefix)] * bool(prefix) + [(i, prefix, row.length) for i, row in enumerate(ordered)]
+    own = 0 if is_read else prefix
+    layout = replace(layout_of(ordered, prefix), prefix=own)
+    spans = [(0, 0, own)] * bool(own) + [(i, prefix, row.length) for i, row in enumerate(ordered)]
     tokens = np.concatenate([np.asarray(ordered[i].tokens[a:b], dtype=np.int32) for i, a, b in spans])
     places = Places(
         np.concatenate([np.full(b - a, i, dtype=np.int32) for i, a, b in spans]),
@@ -193,18 +219,24 @@ def attend(
     scale: float,
     rotate: Rotate | None,
     tails: bool,
+    before: Pair | None = None,
+    keep: Callable[[Pair], None] = lambda _: None,
 ) -> mx.array:
     """Causal attention inside each row, which sees the shared prefix too. All are [tokens, heads, head size]; with
-    `tails`, queries are those of the tails only. Returns [queries, heads * head size]."""
-    prefix, outputs, before = layout.prefix, [], None
+    `tails`, queries are those of the tails only. Returns [queries, heads * head size].
+
+    `before` is what was read before all rows (one row's), `keep` is told of each group's own keys and values.
+    """
+    prefix, outputs = layout.prefix, []
     # the prefix is a row of its own, whose keys and values come before every other row's
     groups = (*([Group(1, prefix, 0)] if prefix else []), *layout.groups)
     widths = [group.tail if tails else group.length for group in groups]
     asking = _rows(queries, groups, widths)
     seen = [_rows(x, groups, [group.length for group in groups]) for x in (keys, values)]
     for group, width, q, k, v in zip(groups, widths, asking, *seen, strict=True):
-        offset = 0 if before is None else prefix
+        offset = 0 if before is None else before[0].shape[2]
         own = (rotate(k, offset) if rotate else k, v)
+        keep(own)
         whole = own if before is None else tuple(_after(b, x) for b, x in zip(before, own, strict=True))
         if width:
             turned_q = rotate(q, offset + group.length - width) if rotate else q

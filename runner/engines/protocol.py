@@ -137,7 +137,7 @@ class PathComparison(_Pinned):
 class AnswerComparison(_Pinned):
     """Greedy answers made the fast way beside each prompt's answer alone; for the rehearsal."""
 
-    path: str  # batch | share_prefix
+    path: str  # batch | share_prefix | packed
     different: tuple[str, ...]  # ids of samples that were answered otherwise
     seconds: dict[str, float]  # without, with, as in `PathComparison`
     peak_memory_bytes: dict[str, int]  # without, with

@@ -18,6 +18,7 @@ from runner.engines.plain import PlainText
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import TextReading
 from runner.engines.rows import Prompt, Row, shared_beginning
+from runner.engines.walk_decoder import WalkDecoder
 from runner.engines.walk_llama import LlamaWalk, can_walk
 from runner.memory.fit_answers import MAX_BATCH
 from runner.samples.sample import Sample
@@ -32,6 +33,7 @@ class TextEngine(MlxEngine):
         prepared = prepare(model, dtype, api.dequantize)
         self.model, self.note = prepared.model, prepared.note
         self.family = family
+        self.refusal = can_walk(self.model, self.config)
         self.end_tokens = frozenset(int(t) for t in self.tokenizer.eos_token_ids)
         self.reading = TextReading(self.tokenizer, self.end_tokens)
 
@@ -60,7 +62,7 @@ class TextEngine(MlxEngine):
         return api.layers(self.model)
 
     def choose_path(self, request: TuneRequest, rows: Sequence[Row]) -> ChosenPath:
-        if refusal := can_walk(self.model, self.config) or turned_off(request.train_spec):
+        if refusal := self.refusal or turned_off(request.train_spec):
             return ChosenPath(PlainText(), {"packed": f"off: {refusal}"}, patch_layers=request.grad_checkpoint)
         return self.packed(request, rows, LlamaWalk())
 
@@ -71,7 +73,8 @@ class TextEngine(MlxEngine):
         return api.package_logits(model, tokens, inputs)
 
     def decoder(self, request: GenerateRequest) -> Decoder:
-        return TextDecoder(self.model)
+        walks = request.settings.pack and not self.refusal
+        return WalkDecoder(self.model, LlamaWalk()) if walks else TextDecoder(self.model)
 
 
 class TextDecoder:

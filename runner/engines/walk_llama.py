@@ -9,10 +9,12 @@ import numpy as np
 from mlx import nn
 
 from runner.engines.backend import on_cpu
-from runner.engines.packed import Layout, Places, Rotate, attend, run_blocks, turned
-from runner.engines.rows import Row
+from runner.engines.packed import Attend, Layout, Places, Rotate, attend, run_blocks, turned
+from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.models.walks import unwalked
+
+STEP = 256  # positions by which the tables grow while answers are written
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,25 @@ class LlamaWalk:
     def inputs(
         self, model: nn.Module, rows: tuple[Row, ...], tokens: np.ndarray, places: Places
     ) -> dict[str, mx.array]:
-        turns = self._table(model, max(row.length for row in rows))
+        return self._turned(model, places.position, max(row.length for row in rows))
+
+    def after(self, prompt: Prompt) -> int:
+        return len(prompt.tokens)
+
+    def following(self, model: nn.Module, positions: np.ndarray) -> dict[str, mx.array]:
+        # a longer table is not made for every token
+        return self._turned(model, positions, (int(positions.max()) // STEP + 1) * STEP)
+
+    def _turned(self, model: nn.Module, positions: np.ndarray, length: int) -> dict[str, mx.array]:
+        """The rotations of tokens at positions below `length`; nothing where the package's own module makes them."""
+        turns = self._table(model, length)
         if turns is None:
             return {}
-        index = mx.array(places.position)
+        index = mx.array(positions)
         dtype = model.model.norm.weight.dtype
         return {name: getattr(turns, name)[index][:, None].astype(dtype) for name in ("cosine", "sine")}
 
-    def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
+    def hidden(self, model: nn.Module, batch: Batch, attend: Attend = attend) -> mx.array:
         layout: Layout = batch.layout
         cosine, sine = batch.arrays.get("cosine"), batch.arrays.get("sine")
 
@@ -63,7 +76,7 @@ class LlamaWalk:
             rotate: Rotate | None = None
             if cosine is None or sine is None:
 
-                def rotate(part: mx.array, offset: int) -> mx.array:
+                def rotate(part: mx.array, offset: int | mx.array) -> mx.array:
                     return attn.rope(part, offset=offset)
 
             else:

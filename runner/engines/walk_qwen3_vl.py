@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from runner.engines.packed import Layout, Places, attend, run_blocks, turned
+from runner.engines.packed import Attend, Layout, Places, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.engines.tower_qwen3_vl import can_walk_tower
@@ -72,7 +72,13 @@ class QwenWalk:
         mx.eval(arrays)
         return arrays
 
-    def hidden(self, model: nn.Module, batch: Batch) -> mx.array:
+    def after(self, prompt: Prompt) -> int:
+        return len(prompt.tokens) + positions(prompt.tokens, prompt.grids, self._image_token, self._merge).delta
+
+    def following(self, model: nn.Module, positions: np.ndarray) -> dict[str, mx.array]:
+        return {"positions": mx.array(np.broadcast_to(positions, (3, 1, len(positions))))}
+
+    def hidden(self, model: nn.Module, batch: Batch, attend: Attend = attend) -> mx.array:
         layout: Layout = batch.layout
         language = model.language_model.model
         ids = batch.arrays["positions"]

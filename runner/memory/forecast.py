@@ -55,6 +55,7 @@ class AnswerShape:
     grids: tuple[tuple[int, int, int], ...] = ()
     images: int | None = None  # of the whole data set, whose features are kept; None is those of one prompt
     lora: LoraSpec | None = None  # of the adapter that answers
+    pack: bool = True  # prompts are read side by side, where the model can be walked
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ class Asked:
     references: tuple[tuple[str, str], ...]  # stage that is taken as perfect → the column with its text
     max_tokens: int
     batch_size: int | None
+    pack: bool
     place: str  # of the settings in the spec: evaluations.summary.generate
 
     @property
@@ -79,6 +80,7 @@ def asked_of(step: Step, by_id: Mapping[str, Step]) -> Asked:
         references=tuple(sorted(params["references"].items())),
         max_tokens=int(settings["max_tokens"]),
         batch_size=settings["batch_size"],
+        pack=settings["pack"],
         place=".".join(place) if place and all(place) else "generate",
     )
 

@@ -19,11 +19,11 @@ IMPLEMENTATION = {
     "lengths": 1,
     "overlap": 2,
     "tune": 3,
-    "generate": 3,
+    "generate": 4,
     "score": 2,
     "baselines": 2,
     "select": 1,
-    "rehearse": 1,
+    "rehearse": 2,
     "forecast": 2,
 }
 

@@ -91,17 +91,20 @@ def resolved(train: TrainSpec, paths: tuple[FastPath, ...]) -> TrainSpec:
 def decide_answers(
     settings: GenerateSpec, config: Mapping[str, Any] | None, *, pins: Mapping[str, str] | None = None
 ) -> tuple[FastPath, ...]:
-    """The fast paths of answering with a model: several prompts at a time, and their common beginning read once."""
-    refusal = ""
-    if config is not None and config.get("vision_config"):
-        refusal = unwalked(config)
-    asked = {"batch": settings.batch_size != 1, "share_prefix": settings.share_prefix}
-    words = {"batch": "`batch_size: 1`", "share_prefix": "`share_prefix: false`"}
+    """The fast paths of answering with a model: several prompts at a time, their common beginning read once, and the
+    rest of them side by side."""
+    refusal = unwalked(config) if config is not None else ""
+    images = config is not None and bool(config.get("vision_config"))
+    asked = {
+        "batch": (settings.batch_size != 1, "`batch_size: 1`", images),
+        "share_prefix": (settings.share_prefix, "`share_prefix: false`", images),
+        "packed": (settings.pack, "`pack: false`", True),
+    }
     found = []
-    for name, wanted in asked.items():
+    for name, (wanted, word, is_walked) in asked.items():
         pin = (pins or {}).get(name, ON)
-        why = "" if wanted else words[name]
-        said = f"off: {why or refusal}" if why or refusal else pin
+        why = (refusal if is_walked else "") if wanted else word
+        said = f"off: {why}" if why else pin
         found.append(FastPath(name, said if said.startswith("off") else ON))
     return tuple(found)
 
@@ -109,7 +112,8 @@ def decide_answers(
 def resolved_answers(settings: GenerateSpec, paths: tuple[FastPath, ...]) -> GenerateSpec:
     """The settings with every fast path decided."""
     on = {path.name: path.is_on for path in paths}
-    return replace(settings, batch_size=settings.batch_size if on["batch"] else 1, share_prefix=on["share_prefix"])
+    batch = settings.batch_size if on["batch"] else 1
+    return replace(settings, batch_size=batch, share_prefix=on["share_prefix"], pack=on["packed"])
 
 
 def _said(tuning: _Tuning, name: str, asked: bool | None, refusal: str) -> str:

@@ -143,6 +143,7 @@ def _entry(growing: _Rehearsal, step: Step, made: dict[str, _Rehearsal]) -> dict
         "max_tokens": settings["max_tokens"],
         "batch_size": settings["batch_size"],
         "share_prefix": settings["share_prefix"],
+        "pack": settings["pack"],
         "upstream": {
             role.removeprefix(UPSTREAM): _answered(growing, need, made)
             for role, need in needs.items()

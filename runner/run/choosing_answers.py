@@ -78,7 +78,8 @@ def question_of(
     merge = int(facts.preprocessor.get("merge_size", 2))
     seen = sum(f * h * w // merge**2 + IMAGE_TOKENS for f, h, w in grids)
     lora = LoraSpec(**{**by.lora, "target_modules": tuple(by.lora["target_modules"])}) if by.lora else None
-    made = AnswerShape((), longest.text_bytes + TEMPLATE_TOKENS + seen, asked.max_tokens, grids, images, lora)
+    tokens = longest.text_bytes + TEMPLATE_TOKENS + seen
+    made = AnswerShape((), tokens, asked.max_tokens, grids, images, lora, asked.pack)
     answers = answers_of(made, rows=longest.rows, asked=asked.batch_size, place=asked.place)
     return Question(asked.model, facts, asked.dtype, by.steps[0], answers, limit_bytes, machine_bytes)
 
@@ -94,7 +95,8 @@ def together(questions: Mapping[Asked, Question]) -> dict[Asked, Question]:
 
 def _group(question: Question) -> tuple[Any, ...]:
     answers = question.answers
-    return (question.model, question.dtype, answers.max_tokens, answers.asked, bool(answers.shape.grids))
+    shape = answers.shape
+    return (question.model, question.dtype, answers.max_tokens, answers.asked, bool(shape.grids), shape.pack)
 
 
 def _most(questions: list[Question]) -> Question:

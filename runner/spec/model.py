@@ -131,6 +131,7 @@ class GenerateSpec:
     top_p: float = 1.0
     batch_size: int | None = None  # None is auto
     share_prefix: bool = True  # what all prompts begin with is read once, where the architecture can
+    pack: bool = True  # prompts are read side by side, without pad tokens, where the architecture can
     consistency_samples: int = 50
     consistency_runs: int = 3
     consistency_temperature: float = 0.7

@@ -123,6 +123,7 @@ GENERATE: dict[str, Rules] = {
     "top_p": real("Share of probability that is sampled from.", 1.0, 0.001, 1.0),
     "batch_size": word_or("Answers at a time; auto is what fits.", "integer", ["auto"], "auto", min=1, max=4096),
     "share_prefix": flag("Read what all prompts begin with once, where it can be done.", True),
+    "pack": flag("Read prompts side by side without padding, where it can be done.", True),
     "consistency_samples": whole("Samples that are answered several times.", 50, 1, 100_000),
     "consistency_runs": whole("How often each of them.", 3, 2, 100),
     "consistency_temperature": real("Temperature of those answers.", 0.7, 0.0, 5.0),

@@ -80,7 +80,7 @@ def answer_shape(
     lora = entry["lora"]
     adapter = LoraSpec(**{**lora, "target_modules": tuple(lora["target_modules"])}) if lora else None
     images = len({i.digest for s in samples for i in s.images})
-    return AnswerShape((batch,), tokens, most, grids, images or None, adapter)
+    return AnswerShape((batch,), tokens, most, grids, images or None, adapter, entry["pack"])
 
 
 def figures(

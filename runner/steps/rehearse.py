@@ -96,7 +96,7 @@ def answer(going: Rehearsal, number: int, entry: dict[str, Any]) -> None:
     room = None if context is None else context - entry["max_tokens"]
     found = longest_prompts(samples, room, going.reader, request.root, going.around)
     going.findings += unfitting(entry, found, context)
-    settings = GenerateSpec(**{name: entry[name] for name in ("max_tokens", "batch_size", "share_prefix")})
+    settings = GenerateSpec(**{name: entry[name] for name in ("max_tokens", "batch_size", "share_prefix", "pack")})
     short = replace(settings, max_tokens=min(COMPARED_TOKENS, settings.max_tokens))
     asked = GenerateRequest(found.samples, None, settings, request.params["seed"], "rehearse", request.root)
     result = going.engine.generate(asked, on_event=lambda _: None, should_stop=going.around.should_stop)

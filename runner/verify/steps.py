@@ -32,7 +32,7 @@ SETTLED = {
         f"train.{name}"
         for name in ("micro_batch", "grad_checkpoint", "pack", "share_prefix", "cache_vision", "cache_frozen_layers")
     },
-    "generate": {"settings.batch_size", "settings.share_prefix"},
+    "generate": {"settings.batch_size", "settings.share_prefix", "settings.pack"},
 }
 # Inputs without which a step would be another one, whatever its version.
 ESSENTIAL = frozenset({"dataset", "model", "train", "start_adapter", "inputs", "adapter", "samples", "completions"})

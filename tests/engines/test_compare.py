@@ -43,7 +43,7 @@ def test_every_fast_path_agrees_on_a_real_model(request, name, text_samples, ima
         assert found[0].peak_memory_bytes["with"] < found[0].peak_memory_bytes["without"]
     answers = GenerateRequest(samples, None, GenerateSpec(max_tokens=8), 1, "x", data_folder)
     compared = engine.compare_answers(answers)
-    assert [one.path for one in compared] == ["batch", "share_prefix"]
+    assert [one.path for one in compared] == ["batch", "share_prefix", "packed"]
     assert all(one.different == () for one in compared)
 
 
@@ -51,8 +51,10 @@ def test_what_is_off_is_not_compared(llama, text_samples, text_model, tmp_path):
     assert llama.compare(request_for(text_samples(4), tmp_path, {"pack": False})) == ()
     only = llama.compare(request_for(text_samples(4), tmp_path, {"share_prefix": False}))
     assert [c.path for c in only] == ["packed"]
-    alone = GenerateSpec(max_tokens=4, batch_size=1, share_prefix=False)
+    alone = GenerateSpec(max_tokens=4, batch_size=1, share_prefix=False, pack=False)
     assert llama.compare_answers(GenerateRequest(text_samples(2), None, alone, 1, "x", tmp_path)) == ()
+    packed = GenerateRequest(text_samples(2), None, replace(alone, pack=True), 1, "x", tmp_path)
+    assert [one.path for one in llama.compare_answers(packed)] == ["packed"]
     plain = open_engine(text_model(tmp_path / "qwen3", "qwen3"), family="qwen3")
     assert plain.compare(request_for(text_samples(4), tmp_path)) == ()
 

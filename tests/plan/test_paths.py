@@ -102,13 +102,17 @@ def test_answers_are_batched_behind_what_their_prompts_share():
         paths = decide_answers(made, config, pins=pins)
         return {p.name: p.said for p in paths}, resolved_answers(made, paths)
 
-    assert answers(LLAMA) == ({"batch": "on", "share_prefix": "on"}, GenerateSpec())
-    assert answers({"model_type": "qwen3"})[0] == {"batch": "on", "share_prefix": "on"}
+    every = {"batch": "on", "share_prefix": "on", "packed": "on"}
+    assert answers(LLAMA) == answers(QWEN) == (every, GenerateSpec())
+    said, settings = answers({"model_type": "qwen3"})
+    assert (said, settings.pack) == (every | {"packed": "off: no fast path for `qwen3`"}, False)
     said, settings = answers({"model_type": "gemma3", "vision_config": {"depth": 2}})
     assert set(said.values()) == {"off: no fast path for `gemma3`"}
-    assert (settings.batch_size, settings.share_prefix) == (1, False)
-    said, settings = answers(QWEN, {"share_prefix": "off: 2 of 8 answers differ"}, batch_size=1)
-    assert said == {"batch": "off: `batch_size: 1`", "share_prefix": "off: 2 of 8 answers differ"}
+    assert (settings.batch_size, settings.share_prefix, settings.pack) == (1, False, False)
+    said, settings = answers(QWEN, {"share_prefix": "off: 2 of 8 answers differ"}, batch_size=1, pack=False)
+    assert said["batch"] == "off: `batch_size: 1`"
+    assert said["share_prefix"] == "off: 2 of 8 answers differ"
+    assert said["packed"] == "off: `pack: false`"
     assert answers(LLAMA, share_prefix=False)[0]["share_prefix"] == "off: `share_prefix: false`"
 
 
