@@ -73,10 +73,11 @@ def fetch(spec: Path, update: bool) -> int:
     \b
       lorarun fetch specs/ticket019.yaml
     """
-    from runner.models.locate import find_checkpoint, is_hub_id
+    from runner.models.locate import find_checkpoint
     from runner.models.lock import lock_path, pinned_commit, read_lock
     from runner.run.bringing_data import bring_data
     from runner.run.signals import resumable
+    from runner.samples.hub_id import is_hub_id
 
     root = find_root(spec)
     loaded = load_spec(spec, root)

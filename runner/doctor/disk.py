@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from runner.doctor.finding import Finding
-from runner.models.locate import hub_cache
+from runner.models.hub_settings import hub_cache
 
 _LEAST = {"project": 2 * 10**9, "hub cache": 10 * 10**9}
 _REMEDY = {

@@ -21,8 +21,8 @@ from typing import BinaryIO
 
 from runner.files import fsync, fsync_folder, write_text
 from runner.models.hub import ATTEMPTS, Hub, HubError, Listing, RemoteFile
+from runner.models.hub_settings import endpoint, folder_name, token
 
-DEFAULT_ENDPOINT = "https://huggingface.co"
 SPARE_BYTES = 10**9  # left free on the disk
 _NEEDED = frozenset(
     {
@@ -80,7 +80,7 @@ def resolve(hub: Hub, hub_id: str, revision: str, cache: Path) -> tuple[Place, t
     """
     listing = hub.listing(hub_id, revision)
     files = needed(listing)
-    place = Place(cache / f"models--{hub_id.replace('/', '--')}", listing.commit)
+    place = Place(cache / folder_name(hub_id), listing.commit)
     missing = sum(f.bytes - _received(place, f) for f in files if not place.is_here(f))
     say("resolved", commit=listing.commit, files=len(files), total=sum(f.bytes for f in files), missing=missing)
     return place, files, missing
@@ -179,19 +179,10 @@ def say(event: str, **values: str | int) -> None:
     print(json.dumps({"event": event, **values}), flush=True)  # noqa: T201 -- the parent reads it
 
 
-def token() -> str:
-    """HF_TOKEN, or what `hf auth login` left; "" for none."""
-    if value := os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
-        return value.strip()
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    path = Path(os.environ.get("HF_TOKEN_PATH") or home / "token").expanduser()
-    return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
-
-
 def main(arguments: list[str]) -> int:
     """Fetch and say how it ended; 0 for a complete checkpoint."""
     hub_id, revision, cache, *only_list = arguments
-    hub = Hub(endpoint=(os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/"), token=token())
+    hub = Hub(endpoint=endpoint(), token=token())
     act = resolve if only_list else download
     try:
         act(hub, hub_id, revision, Path(cache))

@@ -15,12 +15,13 @@ from typing import Any
 import runner
 from runner.errors import InvalidError, LorarunError, ResourceError
 from runner.models.facts import differences, facts_of_folder, shipped_facts
-from runner.models.locate import Checkpoint, hub_cache, is_hub_id
+from runner.models.hub_settings import MODELS_OFFLINE, folder_name, hub_cache, offline_by
+from runner.models.locate import Checkpoint
 from runner.models.vet import vet_checkpoint
+from runner.samples.hub_id import is_hub_id
 from runner.spec.model import ModelSpec
 
 OnEvent = Callable[[dict[str, Any]], None]
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _REMEDIES = {
     "auth": "accept the model's licence on its page, then set HF_TOKEN or run `hf auth login`",
     "missing": "see that the hub id and the revision are spelt as on the hub",
@@ -48,12 +49,6 @@ class Remote:
     files: int
     total_bytes: int
     missing_bytes: int
-
-
-def offline_by() -> str:
-    """The variable of the environment that forbids fetching; "" for none."""
-    said = (name for name in _OFFLINE if os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"})
-    return next(said, "")
 
 
 def remote(model: ModelSpec, *, commit: str = "") -> Remote:
@@ -84,7 +79,7 @@ def _revision(model: ModelSpec, commit: str) -> str:
     """The revision to ask for, where anything may be asked for at all."""
     if not is_hub_id(model.path):
         raise InvalidError(f"model `{model.id}`: `{model.path}` is no hub id (`owner/name`)", help="nothing to fetch")
-    if forbidden := offline_by():
+    if forbidden := offline_by(MODELS_OFFLINE):
         raise InvalidError(f"model `{model.id}`: {forbidden} forbids to fetch `{model.path}`", help="unset it")
     revision = commit or model.revision
     if not re.fullmatch(r"[\w][\w.\-/]{0,199}", revision) or ".." in revision:
@@ -120,7 +115,7 @@ def _run_child(model: ModelSpec, revision: str, on_event: OnEvent, *, only_list:
 
 
 def _accepted(model: ModelSpec, revision: str) -> Fetched:
-    repository = hub_cache() / f"models--{model.path.replace('/', '--')}"
+    repository = hub_cache() / folder_name(model.path)
     is_commit = re.fullmatch(r"[0-9a-f]{40}", revision) is not None
     commit = revision if is_commit else (repository / "refs" / revision).read_text(encoding="ascii").strip()
     folder = repository / "snapshots" / commit

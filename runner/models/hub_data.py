@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import InvalidError, ResourceError
-from runner.models.download import DEFAULT_ENDPOINT, SPARE_BYTES, token
+from runner.models.download import SPARE_BYTES
 from runner.models.hub import ATTEMPTS, Hub, HubError, Listing, RemoteFile
+from runner.models.hub_settings import DATA_OFFLINE, endpoint, offline_by, token
+from runner.samples.hub_id import is_hub_id
 
-_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _REVISION = re.compile(r"\w[\w.\-/]{0,199}")
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 _HELP = {
     "auth": "accept the data set's terms on its page, then set HF_TOKEN or run `hf auth login`",
     "missing": "see that id and revision are spelt as on the hub",
@@ -87,12 +86,11 @@ def fetch_files(hub_id: str, revision: str, folder: Path, choose: Choose) -> Hub
 
 
 def _hub(hub_id: str, revision: str) -> Hub:
-    if not _ID.fullmatch(hub_id) or not _REVISION.fullmatch(revision) or ".." in revision:
+    if not is_hub_id(hub_id) or not _REVISION.fullmatch(revision) or ".." in revision:
         raise InvalidError(f"`{hub_id[:80]}` at `{revision[:80]}` is no data set", help="write `hf:owner/name`")
-    if any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE):
-        raise InvalidError(f"HF_HUB_OFFLINE forbids fetching `{hub_id}`", help="unset it, or import a local copy")
-    endpoint = (os.environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
-    return Hub(endpoint=endpoint, token=token(), kind="datasets")
+    if forbidden := offline_by(DATA_OFFLINE):
+        raise InvalidError(f"{forbidden} forbids fetching `{hub_id}`", help="unset it, or import a local copy")
+    return Hub(endpoint=endpoint(), token=token(), kind="datasets")
 
 
 @contextmanager

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import InvalidError
 from runner.files import read_text
+from runner.models.hub_settings import folder_name, hub_cache
+from runner.samples.hub_id import is_hub_id
 from runner.spec.model import ModelSpec
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]{0,95}/[A-Za-z0-9][\w.\-]{0,95}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LM_STUDIO = ("~/.lmstudio/models", "~/.cache/lm-studio/models")
 
@@ -23,20 +23,6 @@ class Checkpoint:
     folder: Path
     origin: str  # "folder" | "hub cache" | "lm studio"
     commit: str = ""  # of the hub's repository, where it is known
-
-
-def is_hub_id(path: str) -> bool:
-    """Whether a model's path can name a repository on the hub: `owner/name`."""
-    return _HUB_ID.fullmatch(path) is not None and ".." not in path and "--" not in path
-
-
-def hub_cache() -> Path:
-    """The Hugging Face cache as its own library finds it: HF_HUB_CACHE, HF_HOME/hub, XDG_CACHE_HOME, ~/.cache."""
-    if cache := os.environ.get("HF_HUB_CACHE"):
-        return Path(cache).expanduser()
-    if home := os.environ.get("HF_HOME"):
-        return Path(home).expanduser() / "hub"
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "huggingface" / "hub"
 
 
 def find_checkpoint(model: ModelSpec, root: Path, *, commit: str = "") -> Checkpoint | None:
@@ -68,14 +54,14 @@ def locate_checkpoint(model: ModelSpec, root: Path, *, commit: str = "") -> Chec
         raise InvalidError(
             f"model `{model.id}`: `{model.path}` at `{revision}` is not on this machine (looked in {hub_cache()})",
             help=f"with a network: `lorarun fetch` or `hf download {model.path} --revision {revision}`; without one, "
-            f"copy the folder `models--{model.path.replace('/', '--')}` there from a machine that has it, "
+            f"copy the folder `{folder_name(model.path)}` there from a machine that has it, "
             "or name a folder as the model's `path`",
         )
     return found
 
 
 def _in_hub_cache(model: ModelSpec, commit: str) -> Checkpoint | None:
-    repository = hub_cache() / f"models--{model.path.replace('/', '--')}"
+    repository = hub_cache() / folder_name(model.path)
     commit = commit or _commit_of(repository, model.revision)
     folder = repository / "snapshots" / commit
     if not _COMMIT.fullmatch(commit) or not (folder / "config.json").exists():

@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from runner.models.locate import is_hub_id
 from runner.record.model import Record
 from runner.report import templates
 from runner.report.hostile import code_span, one_line
+from runner.samples.hub_id import is_hub_id
 from runner.spec.model import EvaluationSpec, Spec
 
 TASKS = {False: "text-generation", True: "image-text-to-text"}

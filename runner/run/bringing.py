@@ -12,11 +12,13 @@ from runner.errors import Diagnostic, InvalidError, ResourceError
 from runner.machine.disk import free_bytes
 from runner.models.download import SPARE_BYTES
 from runner.models.facts import shipped_facts
-from runner.models.fetch import Fetched, Remote, fetch, offline_by, remote
-from runner.models.locate import find_checkpoint, hub_cache, is_hub_id, locate_checkpoint
+from runner.models.fetch import Fetched, Remote, fetch, remote
+from runner.models.hub_settings import MODELS_OFFLINE, hub_cache, offline_by
+from runner.models.locate import find_checkpoint, locate_checkpoint
 from runner.models.lock import Lock, lock_path, pinned_commit, read_lock
 from runner.plan.model import Plan
 from runner.run.journal import Listener
+from runner.samples.hub_id import is_hub_id
 from runner.spec.model import ModelSpec, Spec
 
 EVENT_SECONDS = 1.0  # progress is passed on at most this often: a journal of hours stays small
@@ -51,7 +53,7 @@ def bring(models: Sequence[ModelSpec], spec: Spec, root: Path, emit: Listener, *
         return
     locked = read_lock(root / lock_path(spec.path)) or Lock()
     commits = {model.id: pinned_commit(model, locked) for model in models}
-    if forbidden := "`--offline`" if offline else offline_by():
+    if forbidden := "`--offline`" if offline else offline_by(MODELS_OFFLINE):
         raise InvalidError.of([_missing(model, root, commits[model.id], forbidden) for model in models])
     bring_at(models, commits, emit)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from runner.canonical import digest_file
 from runner.errors import Diagnostic, InvalidError
-from runner.models.fetch import offline_by
 from runner.models.hub import RemoteFile
 from runner.models.hub_data import is_same, look_up, receive
+from runner.models.hub_settings import DATA_OFFLINE, offline_by
 from runner.run.journal import Listener
+from runner.samples.hub_id import HUB_PREFIX
 from runner.spec.model import DatasetSpec, Spec
-from runner.store.hub_origin import HUB_PREFIX, Origin, read_origin, revision_of, write_origin
+from runner.store.hub_origin import Origin, read_origin, revision_of, write_origin
 
 
 def absent(spec: Spec, root: Path) -> tuple[DatasetSpec, ...]:
@@ -39,7 +40,7 @@ def bring_data(spec: Spec, root: Path, emit: Listener, *, offline: bool = False,
         ResourceError: they do not fit on the disk.
     """
     wanted = _on_hub(spec) if update else absent(spec, root)
-    if wanted and (forbidden := "`--offline`" if offline else offline_by()):
+    if wanted and (forbidden := "`--offline`" if offline else offline_by(DATA_OFFLINE)):
         raise InvalidError.of([_forbidden(dataset, root, forbidden) for dataset in wanted])
     for dataset in wanted:
         _bring(dataset, root, emit, renew=update or _is_other(dataset, root))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from runner.samples.content import Content
 from runner.samples.dataset import DatasetSpec
 from runner.samples.findings import Findings
 from runner.samples.formats import read_rows, shown_path, with_image_column
+from runner.samples.hub_id import is_hub_id
 from runner.samples.images import ImageFacts, find_image, inspect_image
 from runner.samples.overlap import TRAIN, Entry, Overlap
 from runner.samples.render import placeholders
@@ -20,7 +20,6 @@ from runner.samples.rows import Row
 from runner.samples.sample import ImageRef, Sample
 from runner.samples.shape import RowError, Shaped, shape
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 MAJORITY = 0.5  # a share of equal answers from which a guess is worth mentioning
 FEW = 10  # rows; fewer say nothing about labels
 LANGUAGE_SHIFT = 0.2
@@ -58,7 +57,7 @@ def prepare(dataset: DatasetSpec, root: Path) -> Prepared:
 
 def _paths(dataset: DatasetSpec, root: Path) -> dict[str, Path]:
     folder = root / dataset.path
-    if not folder.is_dir() and HUB_ID.fullmatch(dataset.path) and not folder.parent.is_dir():
+    if not folder.is_dir() and is_hub_id(dataset.path) and not folder.parent.is_dir():
         raise InvalidError(
             f"`{dataset.path}` is a data set on the hub, and its files are not in the project",
             help=f"where there is a network: `lorarun data import hf:{dataset.path}`, then name the folder it made",

@@ -11,12 +11,12 @@ from runner.errors import InvalidError
 from runner.models.hub_data import fetch_files
 from runner.samples.findings import Findings
 from runner.samples.formats import METADATA
+from runner.samples.hub_id import HUB_PREFIX
 from runner.samples.rows import READERS, SUFFIXES, Row
 from runner.scaffold.columns import IMAGE_ENDINGS
 from runner.scaffold.pictures import Album, as_stored
 from runner.scaffold.xlsx import Reading, read_xlsx
 
-HUB_PREFIX = "hf:"
 XLSX = {".xlsx", ".xlsm"}
 TABLES = {*SUFFIXES, *XLSX}
 _SAVE_AS = "open it in the program that made it and save it as .xlsx or CSV"

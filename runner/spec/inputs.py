@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +14,11 @@ from typing import Any
 
 from runner.errors import Diagnostic, InvalidError
 from runner.files import read_text
+from runner.samples.hub_id import is_hub_id, is_hub_source
 from runner.samples.render import placeholders
 from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec, TuneSpec
 from runner.spec.power import ASSUMED_BASELINE, power, rows_needed
 
-HUB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}/[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-HUB_DATA = re.compile(rf"hf:{HUB_ID.pattern}")
 MAX_ROWS_BYTES = 512 * 2**20
 LEAST_POWER = 0.5
 LEAST_WAY = 3e-4  # learning rate × updates under which the adapter changes weights by about 0.1 % of their size
@@ -37,10 +35,10 @@ def check_inputs(spec: Spec, root: Path) -> tuple[Diagnostic, ...]:
     return tuple(found)
 
 
-def is_hub_id(path: str, root: Path) -> bool:
+def _is_on_hub(path: str, root: Path) -> bool:
     """Whether a model's path names a repository on the hub: `owner/name`, and no folder of the project is called so."""
     owner = root / path.split("/", maxsplit=1)[0]
-    return bool(HUB_ID.fullmatch(path)) and not owner.is_dir()
+    return is_hub_id(path) and not owner.is_dir()
 
 
 def at(spec: Spec, key: Key, code: str, message: str, *, severity: str = "error", help: str = "") -> Diagnostic:
@@ -78,7 +76,7 @@ def _model(spec: Spec, root: Path, model: ModelSpec) -> list[Diagnostic]:
     reason = _outside(root, model.path)
     if reason:
         return [at(spec, key, "E403", f"`{model.path[:200]}` {reason}", help="put the checkpoint inside the project")]
-    if is_hub_id(model.path, root):
+    if _is_on_hub(model.path, root):
         return []
     folder = root / model.path
     missing = ""
@@ -108,7 +106,7 @@ def _dataset(spec: Spec, root: Path, dataset: DatasetSpec) -> list[Diagnostic]:
         reason = _outside(root, path)
         if reason:
             found.append(at(spec, place, "E403", f"`{path[:200]}` {reason}", help="bring the data into the project"))
-        elif not (root / path).exists() and HUB_DATA.fullmatch(dataset.source):
+        elif not (root / path).exists() and is_hub_source(dataset.source):
             continue  # `apply` and `fetch` bring it
         elif not (root / path).exists():
             help = dataset.source or f"bring {_wanted(dataset)} there; `lorarun data import` converts other forms"

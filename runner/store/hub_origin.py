@@ -10,7 +10,6 @@ from runner import files
 from runner.errors import InvalidError
 from runner.spec.model import DatasetSpec
 
-HUB_PREFIX = "hf:"
 NAME = "hub.json"
 
 

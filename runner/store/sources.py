@@ -9,8 +9,9 @@ from runner.canonical import digest_value
 from runner.errors import InvalidError
 from runner.files import is_debris
 from runner.machine.file_digests import FileDigests
+from runner.samples.hub_id import HUB_PREFIX
 from runner.spec.model import DatasetSpec
-from runner.store.hub_origin import HUB_PREFIX, read_origin, revision_of
+from runner.store.hub_origin import read_origin, revision_of
 
 METADATA_ENDINGS = frozenset({".jsonl", ".csv", ".parquet"})
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic"})

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import InvalidError
-from runner.models.locate import find_checkpoint, hub_cache, is_hub_id, locate_checkpoint
+from runner.models.locate import find_checkpoint, locate_checkpoint
 from runner.spec.model import ModelSpec
 
 
@@ -63,18 +63,3 @@ def test_what_is_missing_is_said_with_how_to_bring_it(hub: Path, tmp_path: Path)
 def test_a_path_that_is_neither_folder_nor_hub_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidError, match="no folder `data/models/tiny/x`"):
         find_checkpoint(model("data/models/tiny/x"), tmp_path)
-
-
-def test_the_cache_is_where_the_hub_library_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    assert hub_cache() == Path.home() / ".cache" / "huggingface" / "hub"
-    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
-    assert hub_cache() == Path("/x/huggingface/hub")
-    monkeypatch.setenv("HF_HUB_CACHE", "/y")
-    assert hub_cache() == Path("/y")
-
-
-def test_only_owner_and_name_make_a_hub_id() -> None:
-    assert is_hub_id("mlx-community/Llama-3.2-3B-Instruct-4bit")
-    assert not any(map(is_hub_id, ("a", "a/b/c", "../b", "a/..", "/a/b", "a/b\n", "a--b/c", "")))
