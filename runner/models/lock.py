@@ -5,14 +5,17 @@ Commits of models, digests of weights and data, the chosen micro-batch with its 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from runner.canonical import plain
-from runner.errors import InvalidError
-from runner.files import read_json, write_json
+from runner.errors import IntegrityError, InvalidError
+from runner.files import read_text, write_json
 from runner.spec.model import ModelSpec
+from runner.spec.source import Source
+from runner.spec.yaml_text import conflict_in
 
 FORMAT = 1
 MAX_BYTES = 4 * 2**20
@@ -76,12 +79,12 @@ def read_lock(path: Path) -> Lock | None:
     """The lock, or None where there is none.
 
     Raises:
-        InvalidError: it is not a lock, or one of a later version.
+        InvalidError: a merge conflict was left in it; it is not a lock, or one of a later version.
         IntegrityError: it is not JSON.
     """
     if not path.exists():
         return None
-    value = read_json(path, max_bytes=MAX_BYTES)
+    value = _value(path)
     if not isinstance(value, dict) or value.get("lorarun_lock") != FORMAT:
         raise InvalidError(
             f"`{path}` is not a lock of version {FORMAT}",
@@ -93,6 +96,20 @@ def read_lock(path: Path) -> Lock | None:
         tunes={k: _made(LockedTune, v, path) for k, v in _section(value, "tunes", path).items()},
         environment={k: str(v) for k, v in _section(value, "environment", path).items()},
     )
+
+
+def _value(path: Path) -> Any:
+    here = Path.cwd()
+    shown = (path.relative_to(here) if path.is_relative_to(here) else path).as_posix()
+    text = read_text(path, max_bytes=MAX_BYTES)
+    conflict = conflict_in(Source.of(shown, text), help="take one side, or delete the file and run `lorarun lock`")
+    if conflict:
+        raise InvalidError.of([conflict])
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        help_text = "take it from git, or delete it and run `lorarun lock`"
+        raise IntegrityError(f"`{shown}` is not valid JSON: {error}", help=help_text) from error
 
 
 def write_lock(path: Path, lock: Lock) -> None:

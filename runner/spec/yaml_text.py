@@ -114,11 +114,17 @@ def _check_text(source: Source) -> None:
     if found:
         message = f"the character U+{ord(found[0]):04X} is not allowed here"
         raise _StopError(at_span(source, _span_at(source, found.start(), 1), "E015", message, help="remove it"))
-    conflict = _CONFLICT.search(source.text)
-    if conflict and conflict[1][0] != "=":
-        span = _span_at(source, conflict.start(), 7)
-        help = "choose one side and delete the lines with <<<<<<<, ======= and >>>>>>>"
-        raise _StopError(at_span(source, span, "E002", "a merge conflict is not resolved", help=help))
+    conflict = conflict_in(source, help="choose one side and delete the lines with <<<<<<<, ======= and >>>>>>>")
+    if conflict:
+        raise _StopError(conflict)
+
+
+def conflict_in(source: Source, *, help: str) -> Diagnostic | None:
+    """The first mark of git in a text where a merge conflict was left; None where there is none."""
+    found = _CONFLICT.search(source.text)
+    if not found or found[1][0] == "=":
+        return None
+    return at_span(source, _span_at(source, found.start(), 7), "E002", "a merge conflict is not resolved", help=help)
 
 
 def _span_at(source: Source, index: int, width: int) -> Span:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.canonical import short
-from runner.errors import InvalidError, LorarunError
+from runner.errors import InvalidError, LorarunError, some
 from runner.machine.file_digests import FileDigests
 from runner.models.digest import digest_checkpoint
 from runner.models.lock import Lock, lock_path, read_lock
@@ -26,9 +26,12 @@ def compare_checkout(root: Path, record: Record) -> tuple[Finding, ...]:
         return (Finding("recipe", "stale", f"the checkout has no `{record.spec_path}`"),)
     try:
         spec = load_spec(path, root)
+    except InvalidError as error:
+        return (Finding("recipe", "stale", f"`{record.spec_path}` cannot be read: {_said(error)}"),)
+    try:
         lock = read_lock(root / lock_path(record.spec_path))
     except InvalidError as error:
-        return (Finding("recipe", "stale", f"`{record.spec_path}` cannot be read: {error.message}"),)
+        return (Finding("lock", "stale", f"`{lock_path(record.spec_path)}` cannot be read: {_said(error)}"),)
     except LorarunError as error:
         return (Finding("lock", "failed", error.message),)
     return (
@@ -37,6 +40,11 @@ def compare_checkout(root: Path, record: Record) -> tuple[Finding, ...]:
         *_data(root, record, spec, lock),
         *_models(root, record, spec, lock),
     )
+
+
+def _said(error: InvalidError) -> str:
+    """What is wrong, in one line."""
+    return some([f"{d.message} (line {d.line})" for d in error.diagnostics], shown=3) or error.message
 
 
 def _digests(record: Record, spec: Spec) -> Iterator[Finding]:

@@ -76,9 +76,18 @@ def test_a_lock_that_was_edited_into_nonsense_is_refused(tmp_path: Path, change:
         read_lock(tmp_path / "a.lock")
 
 
-def test_a_lock_with_merge_marks_is_an_integrity_error(tmp_path: Path) -> None:
-    (tmp_path / "a.lock").write_text("<<<<<<< HEAD\n", encoding="utf-8")
-    with pytest.raises(IntegrityError):
+def test_a_conflict_that_was_left_in_a_lock_is_named_with_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "메모.lock").write_text('{\n<<<<<<< HEAD\n "a": 1\n=======\n>>>>>>> 가지\n}', encoding="utf-8")
+    with pytest.raises(InvalidError) as raised:
+        read_lock(tmp_path / "메모.lock")
+    [found] = raised.value.diagnostics
+    assert (found.code, found.line) == ("E002", 2)
+    assert found.help == "take one side, or delete the file and run `lorarun lock`"
+
+
+def test_a_lock_that_is_no_json_is_an_integrity_error(tmp_path: Path) -> None:
+    (tmp_path / "a.lock").write_text("{", encoding="utf-8")
+    with pytest.raises(IntegrityError, match="not valid JSON"):
         read_lock(tmp_path / "a.lock")
 
 

@@ -165,6 +165,7 @@ CHECK: list[tuple[str, Harm, int, str]] = [
     ("evidence with a second member", evidence(lambda d: d + gzip.compress(b"x")), 8, "after its end"),
     ("evidence of another text", evidence(lambda d: gzip.compress(b"{}\n")), 8, "does not have the digest"),
     ("evidence in a linked folder", link(ssot.EVIDENCE, "../moved"), 8, "symbolic link"),
+    ("a lock with a conflict", lambda p: p.spec.with_suffix(".lock").write_text("<<<<<<< HEAD\n"), 7, "conflict"),
     ("a lock that is no JSON", lambda p: p.spec.with_suffix(".lock").write_text("{"), 8, "JSON"),
     ("a model folder with code", model("modeling.py", b"raise SystemExit"), 0, ""),
     ("data that are no JSON", rows("{"), 7, "has changed since"),
