@@ -174,10 +174,10 @@ class Loop:
             with Deadline(watched.worker, self._seconds_left()):
                 return watched.worker.run(request, self._throttled(request.id))
         except InterruptedRunError as error:
-            self._check_limits()
-            raise InterruptedRunError(
-                error.message, signal=self._signal or signal.SIGTERM, help=self._resume()
-            ) from error
+            if not self._signal:  # its time was up, or it was told from elsewhere
+                self._check_limits()
+            said, number = f"interrupted in {error.message}", self._signal or signal.SIGTERM
+            raise InterruptedRunError(said, signal=number, help=self._resume()) from error
         except StepError:
             if watched.ran_out:
                 raise watched.crossed(step, self.spec.path, self._resume()) from None

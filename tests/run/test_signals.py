@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import time
@@ -45,6 +46,7 @@ def test_ctrl_c_saves_the_state_and_going_on_gives_the_same_adapter(fresh: Path,
     code, err = interrupted(fresh, signal.SIGINT)
     assert code == ExitCode.SIGINT
     assert f"lorarun apply {mini.SPEC_PATH}" in err
+    assert re.search(r"interrupted in tune/llama-lora: stopped at .+ of .+; saved", err)
     assert json.loads(mini.lorarun(fresh, "status", "--format", "json").stdout)["state"] in ("interrupted", "stopped")
     mini.lorarun(fresh, "apply", mini.SPEC_PATH)
     assert "tune/llama-lora" in mini.ran(fresh)
