@@ -36,7 +36,7 @@ def _kiwi() -> Any:
     try:
         import kiwipiepy
     except ImportError as error:
-        raise InvalidError("unit `kiwi` needs the package kiwipiepy", help="pip install 'lorarun[kiwi]'") from error
+        raise InvalidError("unit `kiwi` needs the package kiwipiepy", help="pip install kiwipiepy") from error
     return kiwipiepy.Kiwi(num_workers=1)
 
 

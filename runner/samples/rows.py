@@ -161,7 +161,7 @@ def read_parquet(path: Path, root: Path, findings: Findings) -> Iterator[Row]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise InvalidError("reading Parquet needs pyarrow", help="pip install 'lorarun[parquet]'") from error
+        raise InvalidError("reading Parquet needs pyarrow", help="pip install pyarrow") from error
     number = 0
     try:
         with open_regular(path, root=root) as f, pyarrow.parquet.ParquetFile(f) as table:
