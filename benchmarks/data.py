@@ -54,7 +54,13 @@ def main(rows: int, held_out: int) -> int:
         params = {k: v for k, v in dataset.items() if k not in ("id", "path", "source")} | {"columns": []}
         (root / "out").mkdir()
         request = StepRequest(
-            "prepare/news", "prepare", params, {"dataset": root / "data"}, root / "out", root / "none", root
+            id="prepare/news",
+            kind="prepare",
+            params=params,
+            inputs={"dataset": root / "data"},
+            out=root / "out",
+            checkpoint=root / "none",
+            root=root,
         )
         measures = run(request, cast(Surroundings, None)).measures
         seconds = time.process_time() - started

@@ -25,6 +25,7 @@ from runner.spec.provenance import resolved_text
 
 if TYPE_CHECKING:
     from runner.run.campaign import Options, Outcome, Planned
+    from runner.run.saved import SavedPlan
 
 SPEC = click.argument("spec", type=click.Path(path_type=Path))
 SET = click.option(
@@ -197,27 +198,53 @@ def apply(
       lorarun apply specs/demo.yaml --target tune/qwen-lora
       lorarun apply specs/demo.yaml --set tunes.qwen-lora.train.epochs=1
     """
-    from runner.report.write import folder_of
     from runner.run.campaign import Options
-    from runner.run.saved import read_plan
 
-    saved = read_plan(spec) if spec.suffix == ".json" else None
+    saved = _saved(spec, edited=any((overrides, force, targets, rehearse_only)), adapt=adapt, locked=locked)
     root = find_root(None if saved else spec)
-    if saved and (overrides or force or targets or rehearse_only):
-        help_text = "leave out --set, --force, --target and --rehearse-only, or plan again"
-        raise UsageError("a saved plan is applied as it is", help=help_text)
     wanted = ("rehearse/*",) if rehearse_only else saved.targets if saved else targets
-    if adapt and (saved or locked):
-        raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
-    options = Options(frozenset(force), environment_change, lock_timeout, repair, locked, saved, wanted, adapt, offline)
+    options = Options(
+        force=frozenset(force),
+        environment_change=environment_change,
+        lock_timeout_seconds=lock_timeout,
+        repair=repair,
+        locked=locked,
+        saved=saved,
+        targets=wanted,
+        adapt=adapt,
+        offline=offline,
+    )
     loaded = load_checked(root / saved.spec if saved else spec, root, saved.overrides if saved else overrides)
     outcome = _applied(loaded, root, options, output_format, notify=sys.stderr.isatty() if notify is None else notify)
     if rehearse_only and output_format == "text" and outcome.failure is None:
         return _rehearsed(loaded, root)
     code = _finish(loaded.metadata.language, root, outcome, output_format)
     if opened and outcome.account:
-        click.launch(str(folder_of(root, outcome.account.record.campaign) / "report.html"))
+        _open_report(root, outcome.account.record.campaign)
     return code
+
+
+def _saved(spec: Path, *, edited: bool, adapt: bool, locked: bool) -> SavedPlan | None:
+    """The plan that SPEC is, where it is no spec.
+
+    Raises:
+        UsageError: options that a saved plan or the lock leaves no room for.
+    """
+    from runner.run.saved import read_plan
+
+    saved = read_plan(spec) if spec.suffix == ".json" else None
+    if saved and edited:
+        help = "leave out --set, --force, --target and --rehearse-only, or plan again"
+        raise UsageError("a saved plan is applied as it is", help=help)
+    if adapt and (saved or locked):
+        raise UsageError("`--adapt` changes the plan and the lock", help="leave out --locked or the saved plan")
+    return saved
+
+
+def _open_report(root: Path, campaign: str) -> None:
+    from runner.report.write import folder_of
+
+    click.launch(str(folder_of(root, campaign) / "report.html"))
 
 
 def _applied(spec: Spec, root: Path, options: Options, output_format: str, *, notify: bool) -> Outcome:

@@ -48,7 +48,8 @@ def adapters(
     if dequantize and not fuse:
         raise UsageError("`--dequantize` goes with `--fuse`")
     run = finished_run(find_root(), run_name)
-    made = export_models(run, folder, ExportOptions(tunes, form, fuse, dequantize, base))
+    options = ExportOptions(tunes=tunes, form=form, fuse=fuse, dequantize=dequantize, base=base)
+    made = export_models(run, folder, options)
     verdict = str(run.stored.record.verdict.get("status", "unknown"))
     for one in made:
         click.echo(f"{one_line(one.subject.tune)}: {one_line(one.folder)}")

@@ -51,7 +51,12 @@ def replay(
     from runner.verify.replay import ReplayOptions
     from runner.verify.replay import replay as run_replay
 
-    options = ReplayOptions(steps, other_environment, as_recorded, lock_timeout)
+    options = ReplayOptions(
+        steps=steps,
+        other_environment=other_environment,
+        as_recorded=as_recorded,
+        lock_timeout_seconds=lock_timeout,
+    )
     view = progress.choose(output_format)
     try:
         found = run_replay(find_root(), record, options, view)

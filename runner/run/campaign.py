@@ -36,7 +36,7 @@ from runner.run.unchanged import check_unchanged
 from runner.spec.model import Spec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """How a campaign is to be run."""
 

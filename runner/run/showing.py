@@ -20,7 +20,7 @@ from runner.spec.model import Spec
 from runner.steps.context import StepRequest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shown:
     """Rows, and the folder with their pictures as the model gets them."""
 
@@ -57,11 +57,19 @@ def shown(spec: Spec, root: Path, dataset: str, *, split: str, count: int, model
         inputs = {"model": checkpoint, "samples": busy / "samples.jsonl"}
         out = busy / "out"
         out.mkdir()
-        request = StepRequest(f"show/{dataset}", "show", {"mask_prompt": mask_prompt}, inputs, out, busy, root)
+        request = StepRequest(
+            id=f"show/{dataset}",
+            kind="show",
+            params={"mask_prompt": mask_prompt},
+            inputs=inputs,
+            out=out,
+            checkpoint=busy,
+            root=root,
+        )
         with watched_worker(root, spec.limits.memory_bytes) as watched:
             run_watched(watched, request, lambda _: None)
         rows = tuple(build(ShownRow, value) for value in read_json(out / FILE))
-        yield Shown(chosen, dataset, split, rows, len(samples), out)
+        yield Shown(model=chosen, dataset=dataset, split=split, rows=rows, of=len(samples), folder=out)
 
 
 def _reader(spec: Spec, dataset: str, model: str) -> tuple[str, bool]:

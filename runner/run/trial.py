@@ -37,7 +37,7 @@ class Input:
     prompt: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Answered:
     """One stage's answer in one arm."""
 
@@ -170,7 +170,15 @@ def _request(run: FinishedRun, subject: Subject, stages: tuple[StageSpec, ...], 
     out = folder / arm / stage.id
     out.mkdir(parents=True)
     inputs = {"inputs": folder / INPUTS} | {UPSTREAM + n: folder / arm / n / COMPLETIONS for n in used}
-    return StepRequest(f"try/{subject.id}/{stage.id}/{arm}", "generate", params, inputs, out, out, run.root)
+    return StepRequest(
+        id=f"try/{subject.id}/{stage.id}/{arm}",
+        kind="generate",
+        params=params,
+        inputs=inputs,
+        out=out,
+        checkpoint=out,
+        root=run.root,
+    )
 
 
 def _answer(
@@ -179,17 +187,16 @@ def _answer(
     (completion,) = read_completions(request.out / COMPLETIONS)
     staged = request.out / INPUTS
     prompt = read_samples(staged)[0].prompt if staged.exists() else sample.prompt
-    seconds = float(done["measures"]["seconds"])
     return Answered(
-        stage.id,
-        arm,
-        stage.model,
-        adapter,
-        prompt,
-        completion.text,
-        completion.tokens,
-        completion.finish_reason,
-        seconds,
+        stage=stage.id,
+        arm=arm,
+        model=stage.model,
+        adapter=adapter,
+        prompt=prompt,
+        text=completion.text,
+        tokens=completion.tokens,
+        finish_reason=completion.finish_reason,
+        seconds=float(done["measures"]["seconds"]),
     )
 
 

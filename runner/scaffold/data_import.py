@@ -34,7 +34,7 @@ PROVENANCE = "provenance.jsonl"
 PEEK_ROWS = 200  # of each table, for guessing what its columns are
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImportOptions:
     """How sources are to be read and split."""
 

@@ -25,7 +25,7 @@ TOLERANCE = 0.1  # of the tuning's own effect on the logits
 COMPARED_ROWS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """What to take out, and how."""
 
@@ -128,7 +128,15 @@ def _fused(run: FinishedRun, tune: str, adapter: Path, place: Path, *, dequantiz
             "samples": busy / "samples.jsonl",
         }
         params = {"family": model.family, "dequantize": dequantize}
-        request = StepRequest(f"fuse/{tune}", "fuse", params, inputs, place, busy, run.root)
+        request = StepRequest(
+            id=f"fuse/{tune}",
+            kind="fuse",
+            params=params,
+            inputs=inputs,
+            out=place,
+            checkpoint=busy,
+            root=run.root,
+        )
         found: dict[str, Any] = run_watched(watched, request, lambda _: None)["measures"]
     return (judged(tune, found),)
 

@@ -15,7 +15,7 @@ def no_trace(_: dict[str, Any]) -> dict[str, Any]:
     return {"error": "nothing traces here"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepRequest:
     """One step to run, with all that it may read."""
 

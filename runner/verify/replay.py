@@ -35,7 +35,7 @@ from runner.verify.likeness import DIFFERENT, Answers, Likeness, compare_step, r
 DONE = "done"  # a file in the scratch folder of a replay that came to its end
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ReplayOptions:
     """What is run again, and what may differ."""
 

@@ -19,7 +19,14 @@ def page(tmp_path):
         Image.new("RGB", (8, 8), "red").save(path)
     pieces = (Piece(HOSTILE, 3, False), Piece("", 4, False, picture=0), Piece("답\n", 1, True))
     pictures = (Picture("a.png", 8, 8, "0-0.png", 8, 8), Picture("../a.png", 8, 8))
-    shown = Shown(HOSTILE, HOSTILE, "train", (ShownRow(HOSTILE, "a:1", 7, 1, pieces, pictures),), 9, tmp_path / "seen")
+    shown = Shown(
+        model=HOSTILE,
+        dataset=HOSTILE,
+        split="train",
+        rows=(ShownRow(HOSTILE, "a:1", 7, 1, pieces, pictures),),
+        of=9,
+        folder=tmp_path / "seen",
+    )
     return lambda language: samples_page(shown, tmp_path, language=language)
 
 

@@ -81,7 +81,15 @@ def answer(worker: Watched, model: Path, root: Path) -> int:
     params |= {"stream": "x", "settings": {"max_tokens": 1}}
     inputs = {"model": model, "inputs": root / "samples.jsonl"}
     (root / "out").mkdir(exist_ok=True)
-    request = StepRequest("generate/x", "generate", params, inputs, root / "out", root / "checkpoint", root)
+    request = StepRequest(
+        id="generate/x",
+        kind="generate",
+        params=params,
+        inputs=inputs,
+        out=root / "out",
+        checkpoint=root / "checkpoint",
+        root=root,
+    )
     worker.worker.run(request, lambda _: None)
     worker.used()
     return worker.guard.current_bytes

@@ -26,7 +26,16 @@ TEXTS = {"train": ["서울은 맑고 바람이 분다", "부산은 흐리고 비
 def run(root: Path, kind: str, name: str, params: dict[str, Any], inputs: dict[str, Path]) -> StepResult:
     out = root / "out" / f"{kind}-{name}"
     out.mkdir(parents=True)
-    return run_step(StepRequest(f"{kind}/{name}", kind, params, inputs, out, root / "none", root), AROUND)
+    request = StepRequest(
+        id=f"{kind}/{name}",
+        kind=kind,
+        params=params,
+        inputs=inputs,
+        out=out,
+        checkpoint=root / "none",
+        root=root,
+    )
+    return run_step(request, AROUND)
 
 
 def prepared(root: Path, name: str, texts: dict[str, list[str]]) -> Path:

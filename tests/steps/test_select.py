@@ -25,7 +25,15 @@ def selected(tmp_path: Path, values: dict[str, float], direction: str = "higher"
     out = tmp_path / "out"
     out.mkdir()
     params = {"metric": "cer", "direction": direction, "variants": {name: {} for name in values}}
-    request = StepRequest("select/x", "select", params, inputs, out, tmp_path / "checkpoint", tmp_path)
+    request = StepRequest(
+        id="select/x",
+        kind="select",
+        params=params,
+        inputs=inputs,
+        out=out,
+        checkpoint=tmp_path / "checkpoint",
+        root=tmp_path,
+    )
     run_step(request, Surroundings(no_engine, lambda: None, lambda _: None, lambda: False, no_engine))
     return out
 
