@@ -8,12 +8,13 @@ from dataclasses import asdict
 import click
 
 from runner.canonical import readable_json
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.doctor.finding import Finding
 from runner.doctor.table import examine
 from runner.report.hostile import one_line
 
-FORMAT = "lorarun.doctor/1"
+FORMAT = "lorarun/doctor/v1"
 _MARKS = {
     "ok": ("ok", "green"),
     "note": ("note", "cyan"),
@@ -23,22 +24,20 @@ _MARKS = {
 
 
 @click.command()
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", help="json: one finding a line."
-)
-def doctor(format_: str) -> None:
+@format_option(help="json: one finding a line.")
+def doctor(output_format: str) -> None:
     """Say what this machine has, and what would make campaigns faster, safer or possible.
 
-    Looks at package versions, backend, BLAS, memory, disk, file system, locks, the hub, power,
-    display and GPU. Nothing is
-    changed, MLX is not loaded, and the exit code is 0 whatever is found. HF_HUB_OFFLINE=1 keeps it off the network.
+    Looks at package versions, backend, BLAS, memory, disk, file system, locks, the hub, power, display and GPU.
+    Nothing is changed, MLX is not loaded, and the exit code is 0 whatever is found. HF_HUB_OFFLINE=1 keeps it
+    off the network.
 
     \b
       lorarun doctor
       lorarun doctor --format json | jq 'select(.level == "problem")'
     """
     findings = examine(find_root())
-    if format_ == "json":
+    if output_format == "json":
         click.echo(json.dumps({"format": FORMAT}))
         for finding in findings:
             click.echo(readable_json(asdict(finding)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from runner.cli.options import format_option
 from runner.errors import UsageError
 from runner.spec.explain import document, markdown, page, titles
 from runner.spec.json_schema import schema_text
@@ -12,8 +13,8 @@ from runner.spec.reference import reference
 
 @click.command()
 @click.argument("code", required=False)
-@click.option("--format", type=click.Choice(["text", "md"]), default="text", help="`md`: all pages as one document.")
-def explain(code: str | None, format: str) -> None:
+@format_option("text", "md", help="`md`: all pages as one document.")
+def explain(code: str | None, output_format: str) -> None:
     """Explain the code of a finding, such as E107, with an example; without a code, list all.
 
     \b
@@ -21,9 +22,9 @@ def explain(code: str | None, format: str) -> None:
       lorarun explain --format md > findings.md
     """
     if code is None:
-        click.echo(document() if format == "md" else _listed(), nl=format != "md")
+        click.echo(document() if output_format == "md" else _listed(), nl=output_format != "md")
         return
-    text = (markdown(code.strip().upper()) if format == "md" else page(code)) or ""
+    text = (markdown(code.strip().upper()) if output_format == "md" else page(code)) or ""
     if not text:
         raise UsageError(f"there is no code `{code[:40]}`", help=_near(code))
     click.echo(text)
@@ -42,15 +43,15 @@ def _near(code: str) -> str:
 
 
 @click.command()
-@click.option("--format", type=click.Choice(["json", "md"]), default="json", help="JSON Schema, or a page to read.")
-def schema(format: str) -> None:
+@format_option("json", "md", help="JSON Schema, or a page to read.")
+def schema(output_format: str) -> None:
     """Print the spec's language as JSON Schema (draft 2020-12), for editors, or as a page to read.
 
     \b
       lorarun schema > docs/lorarun.schema.json
       # yaml-language-server: $schema=../docs/lorarun.schema.json     as the first line of specs/x.yaml
     """
-    if format == "md":
+    if output_format == "md":
         click.echo(reference(), nl=False)
     else:
         click.echo(schema_text(), nl=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, UsageError
 from runner.report.hostile import one_line
@@ -21,14 +22,12 @@ def export() -> None:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--run", "run_name", default="", help="A record, a campaign or a spec; the newest run without it.")
 @click.option("--tune", "tunes", multiple=True, metavar="ID", help="This tune only; may be given again.")
-@click.option(
-    "--format", "form", type=click.Choice(["mlx", "peft"]), default="mlx", show_default=True, help="Of the adapter."
-)
+@format_option("mlx", "peft", help="Of the adapter.")
 @click.option("--fuse", is_flag=True, help="Fold the adapter into a copy of its base model.")
 @click.option("--dequantize", is_flag=True, help="With --fuse: write plain weights where the base is quantized.")
 @click.option("--base", default="", metavar="ID", help="With --format peft: the base model's name there.")
 def adapters(
-    folder: Path, run_name: str, tunes: tuple[str, ...], form: str, fuse: bool, dequantize: bool, base: str
+    folder: Path, run_name: str, tunes: tuple[str, ...], output_format: str, fuse: bool, dequantize: bool, base: str
 ) -> int:
     """Write one folder a tune into the new FOLDER, each with a model card: verdict, figures, data, how to load it.
 
@@ -43,12 +42,12 @@ def adapters(
     """
     from runner.scaffold.export import ExportOptions, export_models
 
-    if fuse and form == "peft":
+    if fuse and output_format == "peft":
         raise UsageError("`--fuse` and `--format peft` exclude each other")
     if dequantize and not fuse:
         raise UsageError("`--dequantize` goes with `--fuse`")
     run = finished_run(find_root(), run_name)
-    options = ExportOptions(tunes=tunes, form=form, fuse=fuse, dequantize=dequantize, base=base)
+    options = ExportOptions(tunes=tunes, form=output_format, fuse=fuse, dequantize=dequantize, base=base)
     made = export_models(run, folder, options)
     verdict = str(run.stored.record.verdict.get("status", "unknown"))
     for one in made:

@@ -14,8 +14,8 @@ from runner.metrics.model import MetricInfo, Option, Scores
 from runner.metrics.table import FORMATS, METRICS, option_problems, signature
 from runner.report.hostile import one_line
 
-SCORE_FORMAT = "lorarun.score/1"
-METRICS_FORMAT = "lorarun.metrics/1"
+SCORE_FORMAT = "lorarun/score/v1"
+METRICS_FORMAT = "lorarun/metrics/v1"
 
 
 @click.command()

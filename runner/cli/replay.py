@@ -9,6 +9,7 @@ import click
 from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
+from runner.report.hostile import one_line
 
 if TYPE_CHECKING:
     from runner.verify.replay import Replay
@@ -70,8 +71,6 @@ def replay(
 
 
 def _say(found: Replay) -> None:
-    from runner.report.hostile import one_line
-
     for place in found.environment:
         click.echo(f"environment  {one_line(place, 200)}", err=True)
     for step in found.helpers:

@@ -7,12 +7,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from runner.cli.project import find_root
 from runner.errors import ExitCode, InvalidError, LorarunError, NothingToCheckError, UsageError
+
+if TYPE_CHECKING:
+    from runner.record.model import Record
+    from runner.report.proof import Proof
+    from runner.store.ssot import Stored
 
 LANGUAGE = click.option("--language", type=click.Choice(["en", "ko"]), help="Instead of the campaign's own.")
 SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
@@ -20,13 +25,23 @@ SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
 
 @click.command()
 @click.argument("target", required=False)
-@click.option("--format", type=click.Choice(["md", "html", "json", "junit", "github"]), help="One format, to --out.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["md", "html", "json", "junit", "github"]),
+    help="One format, to --out.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The file for --format (`-`: stdout); else the folder.")
 @click.option("--check", "checked", is_flag=True, help="Recompute it first, and say in the report what was proven.")
 @click.option("--base", metavar="REF", help="With --check: compare with this commit.")
 @LANGUAGE
 def report(
-    target: str | None, format: str | None, out: Path | None, checked: bool, base: str | None, language: str | None
+    target: str | None,
+    output_format: str | None,
+    out: Path | None,
+    checked: bool,
+    base: str | None,
+    language: str | None,
 ) -> int:
     """Render a record: TARGET is a spec, a campaign, a record's id or file; without it, the newest record.
 
@@ -48,10 +63,10 @@ def report(
     try:
         shown = _checked(root, target, base) if checked else _plainly(root, target)
     except LorarunError as error:
-        if checked and out is not None and format is None:
+        if checked and out is not None and output_format is None:
             write_absent(out, target or "ssot/", error, language=language or "")
         raise
-    for path in _render(root, shown, format, out, language or ""):
+    for path in _render(root, shown, output_format, out, language or ""):
         click.echo(_shown(path, root))
     return int(shown.code)
 
@@ -60,9 +75,9 @@ def report(
 class _Asked:
     """A record to show, its evidence, and what `check` found of it."""
 
-    record: Any
+    record: Record
     rows: Sequence[Mapping[str, Any]]
-    proof: Any = None
+    proof: Proof | None = None
     code: int = 0
 
 
@@ -87,18 +102,19 @@ def _checked(root: Path, target: str | None, base: str | None) -> _Asked:
     return _Asked(record, rows, proof, int(found.exit_code))
 
 
-def _render(root: Path, asked: _Asked, format: str | None, out: Path | None, language: str) -> tuple[Path, ...]:
+def _render(root: Path, asked: _Asked, output_format: str | None, out: Path | None, language: str) -> tuple[Path, ...]:
     """Write what was asked for; the paths of the files, none where it went to stdout or to one file."""
     from runner.report.render import render
     from runner.report.write import history_of, write_reports
 
     record, rows, proof = asked.record, asked.rows, asked.proof
-    lines = _lines(root, record) if format == "github" or proof else {}
-    if format is None:
+    lines = _lines(root, record) if output_format == "github" or proof else {}
+    if output_format is None:
         return write_reports(root, record, rows, language=language, folder=out, lines=lines, proof=proof)
     history = history_of(root)
-    _write(render(record, rows, format=format, language=language, history=history, lines=lines, proof=proof), out)
-    if format == "github":
+    text = render(record, rows, format=output_format, language=language, history=history, lines=lines, proof=proof)
+    _write(text, out)
+    if output_format == "github":
         _summarise(render(record, rows, format="md", language=language, history=history, proof=proof))
     return ()
 
@@ -132,7 +148,7 @@ def dashboard(out: Path | None, serve: bool, port: int, records: int, language: 
     return int(ExitCode.SUCCESS)
 
 
-def _find(root: Path, target: str | None) -> Any:
+def _find(root: Path, target: str | None) -> Stored:
     """The record that a person means.
 
     Raises:
@@ -154,7 +170,7 @@ def _find(root: Path, target: str | None) -> Any:
     return found
 
 
-def _lines(root: Path, record: Any) -> dict[str, int]:
+def _lines(root: Path, record: Record) -> dict[str, int]:
     """The spec's lines, where the checkout still has a spec that can be read."""
     from runner.report.lines import lines_of
     from runner.report.reading import check, items

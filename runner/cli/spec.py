@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import Diagnostic, ExitCode, InvalidError
 from runner.models.fitting import check_fit
@@ -19,15 +20,18 @@ from runner.spec.model import Spec
 
 @click.command()
 @click.argument("specs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--format", type=click.Choice(FORMATS), default="text", show_default=True, help="How findings are written."
-)
+@format_option(*FORMATS, help="How findings are written.")
 @click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Set a value over the spec's.")
 @click.option("--no-inputs", is_flag=True, help="Leave data files and model folders alone.")
 @click.option("--data", is_flag=True, help="Read all rows and images: duplicates, overlap of splits, broken files.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 def validate(
-    specs: tuple[Path, ...], format: str, overrides: tuple[str, ...], no_inputs: bool, data: bool, strict: bool
+    specs: tuple[Path, ...],
+    output_format: str,
+    overrides: tuple[str, ...],
+    no_inputs: bool,
+    data: bool,
+    strict: bool,
 ) -> int:
     """Check specs and their inputs; say every mistake with its line.
 
@@ -42,11 +46,11 @@ def validate(
     found: list[Diagnostic] = []
     for path in specs:
         found += findings(path, overrides, with_inputs=not no_inputs, with_data=data)
-    written = render(found, format)
+    written = render(found, output_format)
     if written:
-        click.echo(written, err=format == "text")
+        click.echo(written, err=output_format == "text")
     failed = any(d.severity == "error" or strict for d in found)
-    if format == "text":
+    if output_format == "text":
         names = one_line(", ".join(path.as_posix() for path in specs))
         click.echo(f"{names}: {'not valid' if failed else 'valid'} ({summary(found)})", err=failed)
         if found:

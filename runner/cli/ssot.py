@@ -11,6 +11,7 @@ from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode, NothingToCheckError, UsageError
+from runner.report.hostile import one_line
 
 if TYPE_CHECKING:
     from runner.record.model import Record
@@ -84,7 +85,6 @@ def verify(base: str | None) -> int:
       lorarun ssot verify
       lorarun ssot verify --base origin/main     in CI: nothing was rewritten
     """
-    from runner.report.hostile import one_line
     from runner.store.ssot import evidence_problems, scan
 
     root = find_root()
@@ -223,8 +223,6 @@ def _append(record: Record) -> int:
 
 
 def _line(one: Stored) -> str:
-    from runner.report.hostile import one_line
-
     record = one.record
     status = str(record.verdict.get("status", "")) if record.kind == "campaign" else record.kind
     reason = record.verdict.get("reason") or record.body.get("reason", "")

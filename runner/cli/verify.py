@@ -11,6 +11,7 @@ from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
 from runner.errors import ExitCode
+from runner.report.hostile import command_data, command_property, one_line
 
 if TYPE_CHECKING:
     from runner.verify.model import CheckReport, Finding
@@ -83,8 +84,6 @@ def diff(old: str, new: str, output_format: str, exit_code: bool) -> int:
 
 def say(report: CheckReport) -> None:
     """Every finding on stderr, the verdict's own line on stdout."""
-    from runner.report.hostile import one_line
-
     click.echo(f"record {report.record_id} of the campaign `{one_line(report.campaign, 80)}`", err=True)
     for finding in report.findings:
         status = click.style(f"{finding.status:<10}", fg=_COLOURS.get(finding.status))
@@ -119,18 +118,18 @@ def _conclusion(report: CheckReport) -> str:
 
 
 def _annotations(report: CheckReport) -> list[str]:
-    from runner.report.hostile import command_data, command_property
     from runner.verify.model import UNPROVEN
 
     levels = {"failed": "error", "weaker": "error", "stale": "error", "unchecked": "warning"}
     shown = [f for f in report.findings if f.status in levels and f.id != UNPROVEN]  # said of every record: no news
-    lines = [_annotation(levels[f.status], f, command_property, command_data) for f in shown]
+    lines = [_annotation(levels[f.status], f) for f in shown]
     level = "notice" if report.exit_code == ExitCode.SUCCESS else "error"
     return [*lines, f"::{level} title=lorarun check::{command_data(_result(report), 1000)}"]
 
 
-def _annotation(level: str, finding: Finding, name: Any, data: Any) -> str:
-    return f"::{level} title={name(f'lorarun check: {finding.id}')}::{data(finding.message, 1000)}"
+def _annotation(level: str, finding: Finding) -> str:
+    title = command_property(f"lorarun check: {finding.id}")
+    return f"::{level} title={title}::{command_data(finding.message, 1000)}"
 
 
 def _plain(report: CheckReport) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.acceptance.model import Check
 from runner.record.codec import record_id
 from runner.record.model import Record
 from runner.report import reading, training
@@ -86,7 +87,7 @@ def _page(id: str, reports: frozenset[str]) -> str | None:
     return f"reports/{id}.html" if id in reports else None
 
 
-def _target(check: Any) -> dict[str, Any]:
+def _target(check: Check) -> dict[str, Any]:
     names = ("id", "title", "metric", "status", "direction", "before", "after", "relative", "points", "low", "high")
     return {name: getattr(check, name) for name in (*names, "effect", "target", "n")}
 

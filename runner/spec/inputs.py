@@ -16,7 +16,7 @@ from runner.errors import Diagnostic, InvalidError
 from runner.files import read_text
 from runner.samples.hub_id import is_hub_id, is_hub_source
 from runner.samples.render import placeholders
-from runner.spec.model import DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec, TuneSpec
+from runner.spec.model import ChainSpec, DatasetSpec, Key, ModelSpec, Position, Spec, TargetSpec, TuneSpec
 from runner.spec.power import ASSUMED_BASELINE, power, rows_needed
 
 MAX_ROWS_BYTES = 512 * 2**20
@@ -166,7 +166,7 @@ def _first(spec: Spec, dataset: DatasetSpec, path: str, line: str) -> list[Diagn
     ]
 
 
-def _chains(spec: Spec, dataset: DatasetSpec) -> list[Any]:
+def _chains(spec: Spec, dataset: DatasetSpec) -> list[ChainSpec]:
     uses = [(e.subject, e.dataset) for e in spec.evaluations.values()]
     uses += [(t.chain, t.dataset) for t in spec.tunes.values()]
     return [chain for chain in spec.chains.values() if (chain.id, dataset.id) in uses]

@@ -35,7 +35,7 @@ def test_score_prints_every_sample_the_aggregate_and_the_signature(files, capsys
 def test_score_as_json_holds_scores_statistics_and_details(files, capsys):
     assert main(["score", "--metric", "cer", "--json", *files]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert (data["format"], data["signature"], data["n"]) == ("lorarun.score/1", "cer|v1|level=character", 2)
+    assert (data["format"], data["signature"], data["n"]) == ("lorarun/score/v1", "cer|v1|level=character", 2)
     assert data["samples"][0] == {"id": "가", "value": 4 / 11, "statistics": [4.0, 11.0]}
     assert data["value"] == 10 / 17
     assert main(["score", "--metric", "failure_rate", "--json", *files]) == 0

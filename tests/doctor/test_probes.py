@@ -40,7 +40,7 @@ def test_every_probe_has_its_line_in_the_table() -> None:
 def test_the_json_form_is_a_stream_of_lines_that_begins_with_its_format() -> None:
     result = CliRunner().invoke(doctor, ["--format", "json"])
     first, *rest = [json.loads(line) for line in result.output.splitlines()]
-    assert first == {"format": "lorarun.doctor/1"}
+    assert first == {"format": "lorarun/doctor/v1"}
     assert {"versions.python", "memory", "filesystem"} <= {row["id"] for row in rest}
 
 
