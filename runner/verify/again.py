@@ -17,7 +17,7 @@ from runner.plan.model import Need, Source, Step
 from runner.plan.names import name_of
 from runner.record.model import Record, StepRecord
 from runner.record.shape import ShapeError, build
-from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
+from runner.spec.model import GenerateSpec, LoraSpec, MetricSpec, TrainSpec
 
 # What these steps make is a measurement of the machine: no two runs of it are equal, and nothing is proven by it.
 MEASURING = frozenset({"rehearse"})
@@ -55,6 +55,14 @@ def components_of(recorded: StepRecord) -> Components:
     if parts.key != recorded.key or parts.kind != recorded.kind:
         raise IntegrityError(f"the record's step `{recorded.id[:80]}` does not have the key that its parts give")
     return parts
+
+
+def asked_metrics(recorded: StepRecord) -> tuple[MetricSpec, ...]:
+    """The metrics that a recorded score step was asked for; none where its parameters have another shape."""
+    try:
+        return tuple(build(MetricSpec, m) for m in recorded.components["params"]["metrics"])
+    except (ShapeError, KeyError, TypeError):
+        return ()
 
 
 def _step(record: Record, recorded: StepRecord, made: Mapping[str, tuple[str, str]]) -> Step:

@@ -19,7 +19,7 @@ from runner.record.model import Record, StepRecord
 from runner.samples.io import file_blocks
 from runner.samples.sample import Completion
 from runner.spec.model import EvaluationSpec, Spec
-from runner.verify.again import components_of
+from runner.verify.again import asked_metrics, components_of
 from runner.verify.model import Finding, failed, ok
 from runner.verify.recompute import ScoresAgain, values_of
 
@@ -78,10 +78,12 @@ def compare_outputs(
             components_of(one.step)
         except IntegrityError:
             continue  # said where its key is compared
-        for what, is_it in (*_answers(one), *_scores(one)):
-            files += is_it
-            if not is_it:
-                (open_ if one.order is None else wrong).append(f"{what} of {one.name}")
+        answers = dict(_answers(one))
+        same = _same_scores(one)
+        files += sum(answers.values()) + (same is True)
+        (open_ if one.order is None else wrong).extend(f"{k} of {one.name}" for k, v in answers.items() if not v)
+        if same is False:
+            wrong.append(f"the scores of {one.name}")
     if wrong:
         yield failed("answers", f"the evidence is not what the record's steps wrote: {some(wrong)}")
     elif files:
@@ -128,21 +130,24 @@ def _digest(found: Iterable[Completion], order: Order | None) -> str:
     return digest_bytes(b"".join(file_blocks(ordered)))
 
 
-def _scores(one: _Arm) -> Iterator[tuple[str, bool]]:
-    """Whether `scores.json` holds the scores of the evidence; not where this version measures otherwise."""
-    asked = one.step.components.get("params", {}).get("metrics", ())
-    names = [m.get("name") for m in asked if isinstance(m, dict)] if isinstance(asked, list) else []
+def _same_scores(one: _Arm) -> bool | None:
+    """Whether `scores.json` holds the scores of the evidence; None where this version measures otherwise.
+
+    The order of a spec's metrics is that of its file, which a record keeps; samples are in the evidence's order.
+    """
+    names = [m.id for m in asked_metrics(one.step)]
     values = values_of(one.record)
     stored: list[Scores] = []
-    for metric in (m for m in one.evaluation.metrics if m.name in names):
-        value = values.get((one.evaluation.id, one.arm.id, metric.id))
-        scores = value is not None and restore.scores(one.rows, one.evaluation.id, one.arm.id, metric.id, value)
-        if not scores or scores.signature != signature(metric.name, metric.options, format=one.evaluation.format):
-            return
-        stored.append(_typed(scores, one.again.get((one.evaluation.id, one.arm.id, metric.id))))
+    for metric in (m for m in one.evaluation.metrics if m.id in names):
+        place = (one.evaluation.id, one.arm.id, metric.id)
+        scores = restore.scores(one.rows, *place, values[place]) if place in values else None
+        if scores is None:
+            return False
+        if scores.signature != signature(metric.name, metric.options, format=one.evaluation.format):
+            return None
+        stored.append(_typed(scores, one.again.get(place)))
     recorded = one.step.outputs.get(SCORES)
-    # The order of a spec's metrics is that of its file, which a record keeps.
-    yield "the scores", digest_bytes(json_text([plain(s) for s in stored]).encode()) == recorded
+    return digest_bytes(json_text([plain(s) for s in stored]).encode()) == recorded
 
 
 def _typed(scores: Scores, again: Scores | None) -> Scores:

@@ -6,21 +6,21 @@ Knows no checkout, no git and no model.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner import __version__
 from runner.acceptance.model import Measure, Verdict
 from runner.canonical import plain
-from runner.errors import LorarunError, some
+from runner.errors import IntegrityError, LorarunError, some
 from runner.metrics.facts import DERIVATION
 from runner.metrics.measure import measure
 from runner.metrics.model import Scores
 from runner.metrics.table import signature
-from runner.plan.arms import stages_of
+from runner.plan.arms import arms_of, stages_of
 from runner.record import judgement, observations, restore
-from runner.record.evidence import Row
+from runner.record.evidence import ANSWERS, Row
 from runner.record.model import Record, StepRecord
 from runner.record.summary import summarise
 from runner.spec.model import EvaluationSpec, MetricSpec, Spec
@@ -46,9 +46,9 @@ class Recomputed:
 
 def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[str, tuple[str, ...]]) -> Recomputed:
     """Judge `rows` anew, with `attempts` as the history gives them."""
-    scores: ScoresAgain = {}
     try:
-        findings = list(_metrics(record, spec, rows, scores))
+        _hold_asked(spec, rows)
+        scored = list(_scored(record, spec, rows))
         measures = judgement.measures_of(spec, rows, values_of(record))
         seen = observations.as_seen(record, rows)
         quantities = judgement.quantities_of(measures, seen)
@@ -57,6 +57,7 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
         )
     except LorarunError as error:
         return Recomputed((failed("metrics", error.message),), None)
+    findings = list(_metrics(record, scored))
     findings += _compare("measures", restore.plain_measures(measures), _judged(record, measures))
     recorded = {k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()}
     findings += _compare("quantities", recorded, record.quantities)
@@ -64,7 +65,7 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     findings += _chains(record)
     findings += _verdict(record, verdict)
     findings += _compare("summary", plain(summarise(spec.ssot_fields, measures, verdict)), record.summary)
-    return Recomputed(tuple(findings), verdict, scores)
+    return Recomputed(tuple(findings), verdict, {one.place: one.again for one in scored if one.again})
 
 
 def _memory(record: Record, seen: Sequence[StepRecord]) -> Iterator[Finding]:
@@ -116,30 +117,41 @@ def _judged(record: Record, measures: dict[str, Measure]) -> dict[str, Any]:
     return kept
 
 
-def _metrics(record: Record, spec: Spec, rows: Sequence[Row], scores: ScoresAgain) -> Iterator[Finding]:
-    """Every stored score against the score that its completion gets, which is put into `scores`."""
+@dataclass(frozen=True)
+class _Scored:
+    """One metric of one arm, and the scores that its completions get. `again` is None where they can't be had here."""
+
+    place: tuple[str, str, str]
+    again: Scores | None = None
+    wrong: tuple[str, ...] = ()
+    unread: str = ""
+
+
+def _scored(record: Record, spec: Spec, rows: Sequence[Row]) -> Iterator[_Scored]:
+    """Every stored score against the score that its completion gets."""
     values = values_of(record)
-    count, wrong, unread = 0, [], []
     for evaluation in spec.evaluations.values():
-        for arm in _arms(rows, evaluation.id):
+        for arm in _arms(values, rows, evaluation.id):
             for metric in evaluation.metrics:
-                value = values.get((evaluation.id, arm, metric.id))
-                stored = restore.scores(rows, evaluation.id, arm, metric.id, math.nan if value is None else value)
-                name = f"{evaluation.id}.{metric.id} ({arm})"
+                place = (evaluation.id, arm, metric.id)
+                value, name = values.get(place), f"{evaluation.id}.{metric.id} ({arm})"
+                stored = restore.scores(rows, *place, math.nan if value is None else value)
                 if stored is None:
                     if value is not None:
-                        wrong.append(f"{name} has a value and no scores")
+                        yield _Scored(place, wrong=(f"{name} has a value and no scores",))
                     continue
                 known = signature(metric.name, metric.options, format=evaluation.format)
                 full = record.evidence_mode == "full" and stored.signature.removesuffix(DERIVATION) == known
                 again = _again(spec, evaluation, metric, arm, rows) if full else None
                 if stored.signature not in ([again.signature] if again else [known, known + DERIVATION]):
-                    unread.append(f"{name} was measured as `{stored.signature}`")
+                    yield _Scored(place, unread=f"{name} was measured as `{stored.signature}`")
                 elif again:
-                    count += len(stored.values)
-                    scores[evaluation.id, arm, metric.id] = again
-                    wrong += _score_differences(name, stored, again)
-    yield from _scores_without_metric(spec, rows)
+                    yield _Scored(place, again, tuple(_score_differences(name, stored, again)))
+
+
+def _metrics(record: Record, scored: Sequence[_Scored]) -> Iterator[Finding]:
+    unread = [one.unread for one in scored if one.unread]
+    wrong = [text for one in scored for text in one.wrong]
     if unread:
         yield Finding("metrics", "stale", f"{some(unread)}; this version of lorarun measures otherwise")
     if wrong:
@@ -147,22 +159,50 @@ def _metrics(record: Record, spec: Spec, rows: Sequence[Row], scores: ScoresAgai
     elif record.evidence_mode != "full":
         yield Finding("metrics", "unchecked", "the evidence holds digests of texts, so scores were not recomputed")
     else:
+        count = sum(len(one.again.values) for one in scored if one.again)
         yield ok("metrics", f"{count} scores recomputed from their completions")
 
 
-def _arms(rows: Sequence[Row], evaluation: str) -> list[str]:
+def _arms(values: Iterable[tuple[str, str, str]], rows: Sequence[Row], evaluation: str) -> list[str]:
+    """Arms that have rows or a value."""
     found = {r["arm"] for r in rows if "arm" in r and r["evaluation"] == evaluation}
-    return sorted(arm for arm in found if "/" not in arm) or ["before", "after"]
+    found |= {arm for name, arm, _ in values if name == evaluation}
+    return sorted(arm for arm in found if "/" not in arm)
 
 
-def _scores_without_metric(spec: Spec, rows: Sequence[Row]) -> Iterator[Finding]:
-    known = {(e.id, m.id) for e in spec.evaluations.values() for m in e.metrics}
-    foreign = sorted(
-        {f"{r['evaluation']}.{r['metric']}" for r in rows if r["kind"] == "score"}
-        - {f"{evaluation}.{metric}" for evaluation, metric in known}
-    )
-    if foreign:
-        yield failed("metrics", f"the evidence scores what the spec does not measure: {some(foreign)}")
+def _hold_asked(spec: Spec, rows: Sequence[Row]) -> None:
+    """Refuse rows that nothing in the spec asks for: people would read them as proven.
+
+    Raises:
+        IntegrityError: there are some.
+    """
+    asked = set(_asked(spec))
+    samples = {(r["evaluation"], r["sample"]) for r in rows if r["kind"] == "sample"}
+    found: dict[str, None] = {}
+    for row in (r for r in rows if r["kind"] in ANSWERS):
+        place = (row["kind"], row["evaluation"], row.get("arm", ""), row.get("metric", ""))
+        if place not in asked:
+            found[_words(*place)] = None
+        elif (row["evaluation"], row["sample"]) not in samples:
+            found[f"{_words(*place)} for `{cut(row['sample'])}`, which is no sample"] = None
+    if found:
+        raise IntegrityError(f"the evidence holds what the spec does not ask for: {some(list(found))}")
+
+
+def _asked(spec: Spec) -> Iterator[tuple[str, str, str, str]]:
+    """(kind, evaluation, arm, metric) of every row that a run of the spec may have."""
+    for evaluation in spec.evaluations.values():
+        yield "sample", evaluation.id, "", ""
+        for arm in arms_of(spec, evaluation):
+            yield "completion", evaluation.id, arm.id, ""
+            for stage in stages_of(spec, evaluation)[:-1]:
+                yield "completion", evaluation.id, f"{arm.id}/{stage.id}", ""
+            for metric in evaluation.metrics:
+                yield "score", evaluation.id, arm.id, metric.id
+
+
+def _words(kind: str, evaluation: str, arm: str, metric: str) -> str:
+    return cut(f"{kind}s of {evaluation}" + (f" ({arm})" if arm else "") + (f" by {metric}" if metric else ""))
 
 
 def _again(spec: Spec, evaluation: EvaluationSpec, metric: MetricSpec, arm: str, rows: Sequence[Row]) -> Scores:

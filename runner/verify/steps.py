@@ -7,12 +7,13 @@ parameter or one version without every key and input after it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.canonical import digest_value, plain, short
 from runner.errors import IntegrityError, some
+from runner.plan.arms import arms_of
 from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.plan.model import Step
@@ -20,8 +21,9 @@ from runner.plan.names import HISTORY, baselines_id, lengths_id, name_of, prepar
 from runner.record.model import Record, StepRecord
 from runner.spec.model import Spec
 from runner.steps.tune import CURVE_ROWS, untimed
-from runner.verify.again import components_of
+from runner.verify.again import asked_metrics, components_of
 from runner.verify.model import Finding, cut, failed, mapping, ok
+from runner.verify.recompute import values_of
 
 FINISHED = ("run", "cached")
 # Kinds of steps that the spec alone describes, but for what is SETTLED.
@@ -46,11 +48,15 @@ class _Run:
     steps: dict[str, StepRecord]
     parts: dict[str, Components]
 
+    def made(self, kinds: Container[str] | None = None) -> set[str]:
+        """Digests of the models, the data sets and of all that steps (of these kinds) made."""
+        steps = [s for s in self.steps.values() if kinds is None or s.kind in kinds]
+        return {digest for step in steps for digest in step.outputs.values()} | self.sources
+
     @property
-    def made(self) -> set[str]:
-        """Digests of everything that a step could read."""
-        outputs = {digest for step in self.steps.values() for digest in step.outputs.values()}
-        return outputs | self.sources
+    def is_whole(self) -> bool:
+        """Whether no step failed, so that every step of the spec came to an end."""
+        return all(step.action != "failed" for step in self.record.steps)
 
     @property
     def sources(self) -> set[str]:
@@ -69,9 +75,10 @@ def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
     except IntegrityError as error:
         yield failed("steps", error.message)
         return
-    wrong = [*_inputs(run), *_environments(run), *_measured(run), *_told(run), *_histories(run)]
-    pairs = _pairs(run, build_steps(spec), spec)
-    other = sorted(run.steps.keys() - pairs.keys())
+    wrong = [*_inputs(run), *_environments(run), *_unscored(run, spec), *_measured(run), *_told(run), *_histories(run)]
+    planned = build_steps(spec)
+    pairs = _pairs(run, planned, spec)
+    other = sorted(run.steps.keys() - pairs.keys()) + (_missing(run, planned) if run.is_whole else [])
     for name, against in pairs.items():
         wrong += against
         if run.parts[name].implementation != IMPLEMENTATION.get(run.steps[name].kind):
@@ -86,11 +93,11 @@ def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
 
 
 def _inputs(run: _Run) -> Iterator[str]:
-    """Inputs that nothing in the record made."""
-    made = run.made
+    """Inputs that nothing in the record made. What is no more than tried is read by what tries alone."""
+    made, tried = run.made(FROM_SPEC), run.made()
     for name, parts in run.parts.items():
         for role, digest in parts.inputs.items():
-            if digest not in made:
+            if digest not in (made if parts.kind in FROM_SPEC else tried):
                 yield f"`{cut(name)}` read `{cut(role)}` ({short(digest)}), which no step or source of the record is"
 
 
@@ -103,6 +110,28 @@ def _environments(run: _Run) -> Iterator[str]:
             stated = run.record.environment.get(part)
             if stated != value:
                 yield f"`{cut(name)}` ran with {cut(part)} {cut(value)}, the record says {cut(stated)}"
+
+
+def _missing(run: _Run, planned: Sequence[Step]) -> list[str]:
+    """Steps of the spec that a whole run has and the record lacks, but for arms that only explain."""
+    stems, kinds = {_stem(name) for name in run.steps}, FROM_SPEC - {"generate", "score"}
+    return [step.id for step in planned if step.kind in kinds and _stem(step.id) not in stems]
+
+
+def _unscored(run: _Run, spec: Spec) -> Iterator[str]:
+    """Judged arms that no step scored, and metrics that a step was asked for and the record has no value of.
+
+    What is not measured is not guarded, so leaving a metric out would be a way around its guard.
+    """
+    values = values_of(run.record)
+    for evaluation in spec.evaluations.values():
+        for arm in arms_of(spec, evaluation):
+            step = run.steps.get(score_id(evaluation.id, arm.id))
+            if step is None and arm.is_main and run.is_whole:
+                yield f"`{evaluation.id}` ({arm.id}) was scored by no step"
+            for metric in asked_metrics(step) if step else ():
+                if (evaluation.id, arm.id, metric.id) not in values:
+                    yield f"`{cut(evaluation.id)}.{cut(metric.id)}` ({arm.id}) was measured, and the record lacks it"
 
 
 def _measured(run: _Run) -> Iterator[str]:
@@ -194,8 +223,9 @@ def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Itera
     """The inputs of one step against the outputs of the very steps and sources that the spec gives it."""
     inputs = run.parts[name].inputs
     entries = {"checkpoint": run.record.models, "dataset": run.record.data}
-    needs = [(n.role, twins[n.step], n.file) for n in step.needs if n.step in twins]
-    wanted = {role: (source, run.steps[source].outputs.get(file)) for role, source, file in needs}
+    needs = [(n.role, twins.get(n.step, n.step), n.file) for n in step.needs]
+    made = {name: recorded.outputs for name, recorded in run.steps.items()}
+    wanted = {role: (source, made.get(source, {}).get(file)) for role, source, file in needs}
     wanted |= {s.role: (s.id, mapping(entries[s.kind].get(s.id)).get("digest")) for s in step.sources}
     for role, (source, digest) in wanted.items():
         if role not in inputs and role in ESSENTIAL:

@@ -53,7 +53,8 @@ def made_steps(
                 texts[need.step] = list(upstream[arm])
     known: dict[tuple[str, str], str] = {}
     made = []
-    for step in (s for s in with_needs(whole, given) if s.kind != "rehearse"):
+    beside = [s.id for s in whole if s.kind == "baselines"]
+    for step in (s for s in with_needs(whole, [*given, *beside]) if s.kind != "rehearse"):
         parts = components(step, outputs=known, sources=sources, environment=ENVIRONMENT)
         contents, measures = _outputs(spec, root, step, texts, scores.get(given.get(step.id, ("", "")), ()))
         known |= {(step.id, name): digest for name, digest in contents.items()}

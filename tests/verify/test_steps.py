@@ -213,3 +213,32 @@ def test_steps_that_try_what_the_machine_settled_are_not_held_to_the_spec(projec
     changed = replace(record, steps=(*record.steps, made))
     found = list(compare_steps(changed, spec_of(record.spec, record.spec_path)))
     assert [f.status for f in found if f.status == "failed"] == []
+
+
+def test_a_data_set_and_the_step_that_read_it_cannot_be_left_out_together(project):
+    """What was left out is not made up for by the outputs of a step that is held to nothing."""
+    record, _ = project.stored(project.names[0])
+    left = [s for s in record.steps if s.kind not in ("prepare", "lengths", "baselines")]
+    read = {f"{s.id}.{role}": digest for s in left for role, digest in s.components["inputs"].items()}
+    tried = replace(keyed(left[0], kind="rehearse", inputs={}), id="rehearse/llama", kind="rehearse", outputs=read)
+    forged = replace(record, steps=(tried, *left), data={})
+    found = list(compare_steps(forged, spec_of(record.spec, record.spec_path)))
+    messages = {f.status: f.message for f in found}
+    assert f"`{TUNE}` read `train`" in messages["failed"]
+    assert "prepare/notes" in messages["unchecked"]
+
+
+def test_a_data_set_cannot_be_left_out_of_the_record_alone(project):
+    record, _ = project.stored(project.names[0])
+    found = compare_steps(replace(record, data={}), spec_of(record.spec, record.spec_path))
+    assert "`prepare/notes` did not read its `dataset` from `notes`" in "\n".join(f.message for f in found)
+
+
+def test_a_judged_arm_that_no_step_scored(project):
+    record, _ = project.stored(project.names[0])
+    measures = {
+        name: {arm: one for arm, one in arms.items() if arm != "after"} for name, arms in record.measures.items()
+    }
+    forged = replace(record, steps=tuple(s for s in record.steps if s.id != SCORE), measures=measures)
+    found = compare_steps(forged, spec_of(record.spec, record.spec_path))
+    assert "`summary` (after) was scored by no step" in next(f.message for f in found)

@@ -159,7 +159,7 @@ def test_a_score_row_of_a_metric_that_the_spec_does_not_have(project):
     _, rows = project.stored(project.names[0])
     one = next(r for r in rows if r["kind"] == "score")
     project.forge(project.names[0], [*rows, {**one, "metric": "luck"}])
-    assert "the spec does not measure" in outcome(project)[1]
+    assert "the spec does not ask for: scores of chain (after) by luck" in outcome(project)[1]
 
 
 def test_the_spec_inside_the_record_made_lenient(project):

@@ -135,7 +135,7 @@ def test_words_of_another_version_are_stale_in_a_record_that_a_change_brings(pro
 def test_an_invented_version_of_a_package_that_reads_images_hides_no_change_of_texts(project):
     record, _ = project.stored(project.names[0])
     first, *others = (_of_pillow(s) if "pillow" in s.components["environment"] else s for s in record.steps)
-    first = replace(first, outputs={**first.outputs, "rules.json": "sha256:" + "1" * 64})
+    first = replace(first, outputs={**first.outputs, "test.marks.jsonl": "sha256:" + "1" * 64})
     environment = {**record.environment, "pillow": "9.9"}
     project.forge(project.names[0], steps=(first, *others), environment=environment)
     report = check(project.root, str(project.spec))
