@@ -189,7 +189,6 @@ class MlxEngine(ABC):
         finally:
             self.model.eval()
             detach(self.model, attached)
-        state.clear(request.checkpoint_folder)
         per_epoch = loop.order.updates_per_epoch
         return result_of(outcome, adapter_digest, parameters, trained, per_epoch, chosen.taken, began)
 

@@ -77,11 +77,12 @@ class Loop:
         model.train()
         relief = Relief(should_shrink, self._save, on_event)
         total = self.order.updates
-        while self.progress.update < total and not self.progress.stopped_early:
+        while not self._ended(total):
             self._update(total, on_event, should_stop, relief)
             if self._due(self.spec.eval_every or self.order.updates_per_epoch, total):
                 self._validate(on_event)
-            if self.progress.update % self.spec.save_every == 0 and self.progress.update < total:
+            # the last one, too: until the adapter is proven and safe, the end is only one more position
+            if self.progress.update % self.spec.save_every == 0 or self._ended(total):
                 self._save()
         is_best = self.spec.best != "last" and bool(self.best)
         return Outcome(self.best if is_best else trainable(model), self.progress, resumed, is_best)
@@ -126,6 +127,9 @@ class Loop:
             raise StepError(_not_finite("loss", progress.update, rows))
         self.gathered = result.gradients
         progress.micro, progress.loss = index + 1, progress.loss + loss
+
+    def _ended(self, total: int) -> bool:
+        return self.progress.update >= total or self.progress.stopped_early
 
     def _due(self, every: int, total: int) -> bool:
         return bool(self.valid) and (self.progress.update % every == 0 or self.progress.update == total)

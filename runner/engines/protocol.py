@@ -46,7 +46,7 @@ class TuneRequest:
     seed: int
     stream: str  # the step's id: random streams are derived from (seed, stream, purpose, update)
     root: Path
-    checkpoint_folder: Path  # resumable state; a finished run leaves nothing there
+    checkpoint_folder: Path  # resumable state, whose end is the caller's: once the adapter is safe
     micro_batch: int
     grad_checkpoint: bool
     start_adapter: Path | None = None

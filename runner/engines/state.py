@@ -1,7 +1,8 @@
 """The resumable state of a tuning: weights, optimizer, position, gathered gradients, best-so-far; and its file.
 
 All random streams are derived from (seed, stream, purpose, update, micro-batch), so the position is their state.
-A checkpoint is two files: `<n>.safetensors`, and `checkpoint.json`, whose atomic replacement makes it count.
+A checkpoint is two files: tensors under a name that no others have, and `checkpoint.json`, whose atomic replacement
+makes it count.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import mlx.core as mx
 
-from runner.canonical import digest_file, digest_value, plain
+from runner.canonical import PREFIX, digest_file, digest_value, plain
 from runner.engines.digest import read_tensors
 from runner.engines.protocol import TuneRequest
 from runner.engines.rows import Row
@@ -21,7 +22,7 @@ from runner.errors import IntegrityError
 from runner.files import fsync, fsync_folder, read_json, write_json
 
 INDEX = "checkpoint.json"
-VERSION = 2
+VERSION = 3
 
 
 @dataclass
@@ -67,17 +68,18 @@ def save(folder: Path, progress: Progress, tensors: Tensors, *, request: str) ->
         ResourceError: the disk is full; the checkpoint before it is still there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{progress.update:08d}-{progress.micro:04d}.safetensors"
-    temporary = folder / f".{name}.tmp.safetensors"
+    temporary = folder / ".tmp.safetensors"
     flat = {f"{part}/{k}": v for part in _PARTS for k, v in getattr(tensors, part).items()}
     mx.save_safetensors(str(temporary), flat)
     with temporary.open("rb") as f:
         fsync(f.fileno())
     digest = digest_file(temporary)
+    # by content: a second write at one position may hold the tensors in another order, and the index is of the first
+    name = f"{progress.update:08d}-{progress.micro:04d}-{digest.removeprefix(PREFIX)[:16]}.safetensors"
     temporary.rename(folder / name)
     fsync_folder(folder)
     index = {"version": VERSION, "request": request, "file": name, "digest": digest, "progress": plain(progress)}
-    write_json(folder / INDEX, index)
+    write_json(folder / INDEX, index | {"index_digest": digest_value(index)})
     for path in folder.iterdir():
         if path.name not in {INDEX, name}:
             path.unlink()
@@ -92,26 +94,20 @@ def load(folder: Path, *, request: str) -> Checkpoint | None:
     if not (folder / INDEX).is_file():
         return None
     index = read_json(folder / INDEX)
-    if not isinstance(index, dict) or index.get("version") != VERSION or index.get("request") != request:
+    if isinstance(index, dict) and index.get("version") != VERSION:
         return None
-    path = folder / Path(str(index["file"])).name
+    if not isinstance(index, dict) or not _is_as_written(index):
+        raise _changed(folder / INDEX)
+    if index["request"] != request:
+        return None
+    path = folder / Path(index["file"]).name
     if not path.is_file() or digest_file(path) != index["digest"]:
-        help_text = f"remove `{folder}` to begin this tuning again"
-        raise IntegrityError(f"`{path}` is not the checkpoint that was written", help=help_text)
+        raise _changed(path)
     parts: dict[str, dict[str, mx.array]] = {part: {} for part in _PARTS}
     for name, array in read_tensors(path).items():
         part, _, rest = name.partition("/")
         parts[part][rest] = array
     return Checkpoint(_progress(index["progress"]), Tensors(**parts))
-
-
-def clear(folder: Path) -> None:
-    """Remove the checkpoint: a finished run leaves nothing."""
-    if folder.is_dir():
-        (folder / INDEX).unlink(missing_ok=True)
-        for path in folder.iterdir():
-            path.unlink()
-        folder.rmdir()
 
 
 def request_digest(
@@ -134,6 +130,19 @@ def request_digest(
 
 
 _PARTS = ("adapter", "optimizer", "gathered", "best")
+
+
+def _is_as_written(index: dict[str, Any]) -> bool:
+    about = {name: value for name, value in index.items() if name != "index_digest"}
+    try:
+        return bool(index.get("index_digest") == digest_value(about))
+    except ValueError:  # numbers that are never written
+        return False
+
+
+def _changed(path: Path) -> IntegrityError:
+    help_text = f"remove `{path.parent}` to begin this tuning again"
+    return IntegrityError(f"`{path}` is not the checkpoint that was written", help=help_text)
 
 
 def _progress(data: dict[str, Any]) -> Progress:

@@ -55,7 +55,8 @@ def try_tuning(
         InterruptedRunError: somebody asked to stop.
     """
     asked = _asked(request, entry, longest_rows(request, entry, samples), folder)
-    whole = engine.tune(asked, folder / "whole", on_event=lambda _: None, should_stop=around.should_stop)
+    apart = replace(asked, checkpoint_folder=folder / "whole.checkpoint")
+    whole = engine.tune(apart, folder / "whole", on_event=lambda _: None, should_stop=around.should_stop)
     resumed = _interrupted(asked, around, engine, folder)
     if resumed.adapter_digest != whole.adapter_digest:
         raise StepError(
@@ -69,8 +70,7 @@ def try_tuning(
     liveness = look(subject, engine, samples, request.root)
     if first:  # the package's own loader is asked once a model: it costs a process
         liveness |= prove(subject, request.params["family"], request.params["dtype"], samples, request.root, around)
-    for made in ("whole", "resumed"):
-        shutil.rmtree(folder / made)
+    shutil.rmtree(folder)
     measured = {"paths": paths, "liveness": liveness, "resumed_from_update": resumed.resumed_from_update}
     return {"stands_for": entry["stands_for"], **_figures(asked, whole, counted), **measured}
 

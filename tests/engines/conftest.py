@@ -57,7 +57,9 @@ def tune(tmp_path):
         spec = TrainSpec(**settings)
         spec = resolved(spec, decide(lora, spec, engine.config, micro_batch=known["micro_batch"]))
         request = TuneRequest(train=train, valid=valid, lora=lora, train_spec=spec, **known)
-        return engine.tune(request, tmp_path / out, on_event=on_event, **asked)
+        result = engine.tune(request, tmp_path / out, on_event=on_event, **asked)
+        shutil.rmtree(request.checkpoint_folder)  # as the store does once a step's outputs are safe
+        return result
 
     return run
 

@@ -10,10 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlx.core as mx
 import pytest
 
 from runner.engines import state
+from runner.engines.adapters import write_adapter
 from runner.engines.loop import Loop
+from runner.engines.state import Progress, Tensors
 from runner.errors import IntegrityError, InterruptedRunError
 from runner.machine import blas
 
@@ -92,17 +95,14 @@ def finish(jobs, out, **more):
 
 
 def kill_once(jobs, out, rng):
-    """Kill the child a random moment after a random line of its."""
+    """Kill the child a random moment after a random line of its; what it printed."""
     process = start(jobs, out)
-    lines = rng.randint(1, 12)
-    for _ in range(lines):
-        if not process.stdout.readline():
-            break
+    printed = "".join(process.stdout.readline() for _ in range(rng.randint(1, 12)))
     try:
         process.wait(timeout=rng.random() * 0.03)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    return printed + process.communicate(timeout=60)[0]
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +111,20 @@ def whole(jobs, tmp_path_factory):
 
 
 def killed(jobs, out, rng, times):
-    for _ in range(times):
-        kill_once(jobs, out, rng)
-    return finish(jobs, out)
+    printed = [kill_once(jobs, out, rng) for _ in range(times)]
+    digests, last = finish(jobs, out)
+    return digests, "".join([*printed, last])
+
+
+def resumed_from(printed):
+    """The updates from which trainings that ended went on."""
+    return [int(line.split()[2]) for line in printed.splitlines() if line.startswith("end ")]
 
 
 def test_a_killed_training_ends_with_the_tensors_of_one_that_was_not(jobs, whole, tmp_path):
-    digests, _ = killed(jobs, tmp_path / "out", random.Random(5), 3)
+    digests, printed = killed(jobs, tmp_path / "out", random.Random(5), 3)
     assert digests == whole
-    assert not list((tmp_path / "out").glob("*.checkpoint"))
+    assert max(resumed_from(printed)) > 0  # a run that always began anew would come to these tensors, too
 
 
 def test_another_hash_seed_and_folder_give_the_same_tensors(jobs, whole, tmp_path):
@@ -198,7 +203,38 @@ def test_a_run_cut_at_any_line_of_a_checkpoints_write_or_of_validation_goes_on_t
         assert rest.adapter_digest == whole.adapter_digest, line
         assert rest.valid_losses == whole.valid_losses, line
     assert cuts >= len(lines) - 2  # how many lines run depends on the Python a little
-    assert not list(tmp_path.glob("cut.checkpoint*"))
+
+
+def test_a_run_cut_after_its_last_update_is_not_made_again(llama, text_samples, tune):
+    whole = tune(llama, text_samples(5), out="whole")
+    try:
+        sys.settrace(cut_at(write_adapter, 1))
+        with pytest.raises(Cut):
+            tune(llama, text_samples(5), out="cut")
+    finally:
+        sys.settrace(None)
+    rest = tune(llama, text_samples(5), out="cut")
+    assert rest.resumed_from_update == rest.updates == whole.updates
+    assert rest.adapter_digest == whole.adapter_digest
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file that was being written
+def test_a_cut_in_a_second_write_at_one_position_leaves_the_first_or_the_second(tmp_path):
+    progress = Progress(update=3, micro=1)
+    tensors = [Tensors({"a": mx.zeros(4), "b": mx.ones(4)}, {"m": mx.full((2,), i)}) for i in range(2)]
+    for line in itertools.count(1):
+        state.save(tmp_path, progress, tensors[0], request="x")
+        try:
+            sys.settrace(cut_at(state.save, line))
+            state.save(tmp_path, progress, tensors[1], request="x")
+            break
+        except Cut:
+            pass
+        finally:
+            sys.settrace(None)
+        assert state.load(tmp_path, request="x").progress == progress, line
+    assert line > 10
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_checkpoint_whose_bytes_changed_is_refused(llama, text_samples, tune, tmp_path):
@@ -212,6 +248,26 @@ def test_a_checkpoint_whose_bytes_changed_is_refused(llama, text_samples, tune, 
     path.write_bytes(bytes(data))
     with pytest.raises(IntegrityError, match="is not the checkpoint that was written"):
         tune(llama, text_samples(8))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index["progress"].update(update=3),
+        lambda index: index["progress"].update(mood="good"),
+        lambda index: index["progress"].update(loss=float("nan")),
+        lambda index: index.pop("file"),
+        lambda index: index.pop("index_digest"),
+        lambda index: index.update(request="another"),
+    ],
+)
+def test_a_checkpoint_whose_index_changed_is_refused(tmp_path, change):
+    state.save(tmp_path, Progress(update=7), Tensors({"a": mx.zeros(4)}, {}), request="x")
+    index = json.loads((tmp_path / state.INDEX).read_text())
+    change(index)
+    (tmp_path / state.INDEX).write_text(json.dumps(index))
+    with pytest.raises(IntegrityError, match=r"checkpoint.json` is not the checkpoint that was written"):
+        state.load(tmp_path, request="x")
 
 
 def test_a_checkpoint_of_another_request_is_not_resumed(llama, text_samples, tune, tmp_path):
