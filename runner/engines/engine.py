@@ -24,7 +24,7 @@ from runner.engines.fast_paths import Choice, frozen_layers, shared_prefix
 from runner.engines.frozen import FrozenLayers, folder_of
 from runner.engines.fuse import fuse
 from runner.engines.judging import judge_of
-from runner.engines.liveness import context_tokens, probe, trained_parts
+from runner.engines.liveness import context_tokens, probe, trained_parts, type_of
 from runner.engines.loop import Loop
 from runner.engines.lora import Attached, detach, load_into, trainable
 from runner.engines.memory_relief import Relief
@@ -254,8 +254,7 @@ class MlxEngine(ABC):
 
         try:
             self.model.train()
-            dtype = str(embedding_shape(self.layers()[-1])[1]).removeprefix("mlx.core.")
-            return compare_paths(quiet, rows, self.model, attached, choose, dtype)
+            return compare_paths(quiet, rows, self.model, attached, choose, type_of(self.layers()[-1]))
         finally:
             self.model.eval()
             detach(self.model, attached)
@@ -326,7 +325,7 @@ class MlxEngine(ABC):
 
 
 def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
-    """Width and type of what a decoder layer takes."""
+    """Width and type of what a decoder layer that can be walked takes."""
     weight = layer.input_layernorm.weight
     return int(weight.shape[0]), weight.dtype
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import mlx.core as mx
 from mlx import nn
+from mlx.utils import tree_flatten
 
 from runner.engines.adapters import read_config
 from runner.engines.lora import ADAPTER_LEAVES, Attached, detach
@@ -88,8 +89,15 @@ def probe(engine: Probed, adapter: Path, samples: Sequence[Sample], root: Path, 
         size=max(float(mx.abs(b).max().item()) for b in base),
         adapter_difference=apart(base, adapted),
         unchanged_difference=apart(base, unchanged),
-        dtype=str(engine.layers()[-1].input_layernorm.weight.dtype).removeprefix("mlx.core."),
+        dtype=type_of(engine.layers()[-1]),
     )
+
+
+def type_of(layer: nn.Module) -> str:
+    """The type that a decoder layer of any architecture computes in: that of its first weights or scales."""
+    flat = tree_flatten(layer.parameters())
+    first = next(value.dtype for _, value in flat if mx.issubdtype(value.dtype, mx.floating))
+    return str(first).removeprefix("mlx.core.")
 
 
 class _Logits:

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 import mlx.core as mx
-from mlx.utils import tree_flatten, tree_unflatten
+from mlx.utils import tree_flatten, tree_map, tree_map_with_path
 
 from runner.engines import attention
 from runner.engines.dropout import DropoutKeys
@@ -102,18 +102,19 @@ def traceable_checkpoints(dropout: DropoutKeys) -> Iterator[None]:
     the second time: mlx's export would otherwise merge the two draws of a mask, and evaluation does not.
     """
 
-    def checkpoint(function: Callable[..., mx.array]) -> Callable[..., mx.array]:
-        def call(*arguments: Any) -> mx.array:
-            first = mx.stop_gradient(function(*arguments))
-            flat = tree_flatten(arguments)
-            arrays = [(name, value) for name, value in flat if isinstance(value, mx.array)]
-            late = dict(zip([n for n, _ in arrays], mx.depends([v for _, v in arrays], [first]), strict=True))
+    def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            first = tree_map(_undifferentiated, function(*arguments, **named))
+            ended = [value for _, value in tree_flatten(first) if isinstance(value, mx.array)]
+            given = [(n, v) for n, v in tree_flatten([arguments, named]) if isinstance(v, mx.array)]
+            late = dict(zip([n for n, _ in given], mx.depends([v for _, v in given], ended), strict=True))
             keys = dropout.current
             if keys is not None:
-                (dropout.current,) = mx.depends([keys], [first])
-            second = function(*tree_unflatten([(name, late.get(name, value)) for name, value in flat]))
+                (dropout.current,) = mx.depends([keys], ended)
+            arguments, named = tree_map_with_path(late.get, [arguments, named])
+            second = function(*arguments, **named)
             dropout.current = keys
-            return mx.add(first, mx.subtract(second, mx.stop_gradient(second)))
+            return tree_map(_first_with_gradients_of_second, first, second)
 
         return call
 
@@ -123,6 +124,16 @@ def traceable_checkpoints(dropout: DropoutKeys) -> Iterator[None]:
         yield
     finally:
         mx.checkpoint = real
+
+
+def _undifferentiated(value: Any) -> Any:
+    return mx.stop_gradient(value) if isinstance(value, mx.array) else value
+
+
+def _first_with_gradients_of_second(first: Any, second: Any) -> Any:
+    if not isinstance(first, mx.array):
+        return first
+    return mx.add(first, mx.subtract(second, mx.stop_gradient(second)))
 
 
 def capture(function: Callable[..., Sequence[mx.array]], arguments: Sequence[mx.array]) -> Graph:

@@ -205,9 +205,11 @@ def _features_bytes(engine: MlxEngine, rows: Any, images: int | None) -> int:
 
 def _entered_bytes(engine: MlxEngine, path: Any, rows: tuple[Row, ...], *, whole: bool) -> int:
     """What is kept of frozen lower layers: of these rows, or all that may be kept where they are not all of them."""
-    width, dtype = embedding_shape(engine.layers()[-1])
     tokens = path.kept_tokens(rows) if isinstance(path, Packed) else 0
-    return KEPT_IN_MEMORY_BYTES if tokens and whole else min(KEPT_IN_MEMORY_BYTES, tokens * width * int(dtype.size))
+    if not tokens:
+        return 0
+    width, dtype = embedding_shape(engine.layers()[-1])
+    return KEPT_IN_MEMORY_BYTES if whole else min(KEPT_IN_MEMORY_BYTES, tokens * width * int(dtype.size))
 
 
 def _given(usage: Usage, tuning: Tuning, several: bool) -> int:

@@ -174,6 +174,9 @@ def build_text(out: Path, model_type: str) -> Path:
         "tie_word_embeddings": True,
         "eos_token_id": tokenizer.token_to_id("<|eot_id|>"),
     }
+    if model_type == "exaone4":
+        kinds = ["sliding_attention", "full_attention"]
+        config |= {"sliding_window": 128, "sliding_window_pattern": "LG", "layer_types": kinds, "rope_scaling": None}
     module = importlib.import_module(f"mlx_lm.models.{model_type}")
     mx.random.seed(2)
     save_model(out, module.Model(module.ModelArgs.from_dict(config)), config)

@@ -9,11 +9,14 @@ import mlx_vlm
 import numpy as np
 import pytest
 
+from runner.engines import memory_trace
+from runner.engines.protocol import TuneRequest
 from runner.engines.table import open_engine
 from runner.errors import InvalidError
+from runner.spec.model import LoraSpec, TrainSpec
 
 
-@pytest.mark.parametrize("model_type", ["qwen3", "gemma"])
+@pytest.mark.parametrize("model_type", ["qwen3", "gemma", "olmo2", "exaone4"])
 def test_any_architecture_of_mlx_lm_trains_and_answers_on_the_plain_path(
     text_model, text_samples, tune, generate, tmp_path, model_type
 ):
@@ -29,6 +32,21 @@ def test_any_architecture_of_mlx_lm_trains_and_answers_on_the_plain_path(
         assert np.abs(np.array(engine.model(tokens)) - np.array(official(tokens))).max() < 1e-4
     batched = generate(engine, samples, adapter=tmp_path / "adapter")
     assert batched == generate(engine, samples, adapter=tmp_path / "adapter", batch_size=1)
+    probe = engine.probe(tmp_path / "adapter", samples[:2], tmp_path, out=tmp_path / "logits.safetensors")
+    assert probe.adapter_difference > 1e-3 > probe.unchanged_difference
+    assert probe.dtype == "float32"
+    request = TuneRequest(samples, (), LoraSpec(), TrainSpec(), 1, "x", tmp_path, tmp_path, 4, False)
+    assert engine.compare(request) == ()
+
+
+@pytest.mark.parametrize("model_type", ["qwen3", "olmo2", "exaone4"])
+def test_the_memory_of_any_architecture_of_mlx_lm_is_forecast(text_model, tmp_path, model_type):
+    config = json.loads((text_model(tmp_path, model_type) / "config.json").read_text())
+    train = {"epochs": 2.0, "share_prefix": False}
+    rows = [{"tokens": 40, "labels": 8}] * 4
+    tune = {"lora": {"num_layers": 1}, "train": train, "rows": rows, "candidates": [[2, True]], "whole": True}
+    found = memory_trace.answer({"config": config, "tunes": {"a": tune}})
+    assert found["tunes"]["a"][0]["phases"]["update"]["peak_bytes"] > 0
 
 
 @pytest.mark.parametrize("bits", [4, 8])
