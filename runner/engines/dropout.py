@@ -11,6 +11,9 @@ import math
 import mlx.core as mx
 from mlx import nn
 
+# What draws from MLX's global generator in training mode, or takes and counts the statistics of its batch.
+_UNSTEADY = (nn.Dropout, nn.Dropout2d, nn.Dropout3d, nn.BatchNorm)
+_STOCHASTIC_DEPTH = "DropPath"  # packages write their own: mlx-vlm 0.7 in florence2
 _LEVELS = 1 << 16  # masks are drawn from 16 random bits an element: half of bernoulli's cost
 
 
@@ -51,6 +54,18 @@ class KeyedDropout(nn.Dropout):
             raise RuntimeError("dropout was asked for a mask outside a training step")
         kept = keep_mask(x.shape, self._threshold, self._keys.current[self._index])
         return (kept * x) * (_LEVELS / self._threshold)
+
+
+def begin_training(model: nn.Module) -> None:
+    """Put a model with LoRA layers into training mode, all but what would make its frozen base another one there.
+
+    The rest of the base is in training mode too: several architectures take kernels without gradients otherwise.
+    """
+    model.train()
+    for module in model.modules():
+        ours = isinstance(module, KeyedDropout)
+        if not ours and (isinstance(module, _UNSTEADY) or type(module).__name__ == _STOCHASTIC_DEPTH):
+            module.eval()
 
 
 def keep_mask(shape: tuple[int, ...] | list[int], threshold: int, key: mx.array) -> mx.array:

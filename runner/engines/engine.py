@@ -20,6 +20,7 @@ from runner.engines.backend import keeping_little
 from runner.engines.compare import compare_answers, compare_paths
 from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan_batches
 from runner.engines.digest import digest_arrays
+from runner.engines.dropout import begin_training
 from runner.engines.fast_paths import Choice, frozen_layers, shared_prefix
 from runner.engines.frozen import FrozenLayers, folder_of
 from runner.engines.fuse import fuse
@@ -253,7 +254,7 @@ class MlxEngine(ABC):
             return chosen.path, chosen.taken
 
         try:
-            self.model.train()
+            begin_training(self.model)
             return compare_paths(quiet, rows, self.model, attached, choose, type_of(self.layers()[-1]))
         finally:
             self.model.eval()

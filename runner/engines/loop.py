@@ -16,6 +16,7 @@ import mlx.optimizers as optim
 from mlx.utils import tree_flatten
 
 from runner.engines import randomness, state
+from runner.engines.dropout import begin_training
 from runner.engines.judging import Judgement
 from runner.engines.lora import load_into, trainable
 from runner.engines.memory_relief import Relief
@@ -74,7 +75,7 @@ class Loop:
         begin(model, self.optimizer)
         resumed = self._resume()
         self._started = time.perf_counter() - self.progress.seconds
-        model.train()
+        begin_training(model)
         relief = Relief(should_shrink, self._save, on_event)
         total = self.order.updates
         while not self._ended(total):
@@ -150,7 +151,7 @@ class Loop:
             loss = total / sum(row.labels for row in self.valid)
             judged = self.judge(loss)
         finally:
-            model.train()
+            begin_training(model)
         progress.valid_losses.append((progress.update, loss))
         if judged.score is not None:
             progress.valid_scores.append((progress.update, judged.score))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import mlx.core as mx
 from mlx.utils import tree_flatten, tree_unflatten
 
+from runner.engines.dropout import begin_training
 from runner.engines.engine import MlxEngine
 from runner.engines.lora import Attached, trainable
 from runner.engines.memory_graph import Graph, capture, traceable_checkpoints
@@ -47,7 +48,7 @@ class Tuning:
 
     def micro(self, rows: tuple[Row, ...], *, gathers: bool) -> Usage:
         """One micro-batch: loss and gradients, added to those gathered before where `gathers`."""
-        self.engine.model.train()
+        begin_training(self.engine.model)
         batch = self.step.path.batch(rows)
         inputs = sorted(batch.arrays.items())
         gathered: Flat = self.trained if gathers else []

@@ -3,8 +3,10 @@
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx import nn
+from mlx_vlm.models.florence2.vision import DropPath
 
-from runner.engines.dropout import DropoutKeys, KeyedDropout
+from runner.engines.dropout import DropoutKeys, KeyedDropout, begin_training
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -40,3 +42,28 @@ def test_nothing_is_dropped_outside_training():
 def test_a_mask_without_a_key_is_an_error_of_ours():
     with pytest.raises(RuntimeError, match="outside a training step"):
         KeyedDropout(0.5, DropoutKeys())(mx.ones((8,)))
+
+
+class Base(nn.Module):
+    """A frozen base that is another one in training mode, beside a LoRA layer's dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.drops, self.paths, self.normalizes = nn.Dropout(0.5), DropPath(0.5), nn.BatchNorm(8)
+        self.ours, self.kernel = KeyedDropout(0.5, DropoutKeys()), nn.Linear(8, 8)
+
+    def __call__(self, x):
+        return self.normalizes(self.paths(self.drops(self.kernel(x))))
+
+
+def test_a_frozen_base_computes_the_same_while_its_adapter_is_trained():
+    base = Base()
+    base.freeze()
+    base.eval()
+    x = mx.random.normal((4, 8), key=mx.random.key(3))
+    before, counted = base(x), np.array(base.normalizes.running_mean)
+    begin_training(base)
+    assert np.array_equal(np.array(base(x)), np.array(before))
+    assert np.array_equal(np.array(base.normalizes.running_mean), counted)
+    assert base.ours.training
+    assert base.kernel.training  # so that architectures whose kernels have no gradient take another way
