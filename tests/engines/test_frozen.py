@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from runner.engines import fast_paths, vision
+from runner.engines import fast_paths, frozen, vision
 from runner.engines.frozen import FrozenLayers, folder_of, row_digest
 from runner.engines.packed import Packed
 from runner.engines.protocol import TuneRequest
@@ -15,8 +15,8 @@ from runner.spec.model import LoraSpec, TrainSpec
 from runner.store.clean import ENTERED
 
 
-def entered(engine, rows, frozen):
-    path = Packed(engine.model, LlamaWalk(), frozen=frozen)
+def entered(engine, rows, layers):
+    path = Packed(engine.model, LlamaWalk(), frozen=layers)
     return np.array(path.batch(rows).arrays["entered"])
 
 
@@ -43,10 +43,10 @@ def test_rows_on_disk_are_found_by_another_run_bit_for_bit(llama, rows, tmp_path
 @pytest.mark.parametrize("place", ["memory", "disk"])
 def test_what_does_not_fit_is_computed_again(llama, rows, tmp_path, place):
     limit = {f"{place}_limit_bytes": 1}
-    frozen = FrozenLayers(2, tmp_path / "model" if place == "disk" else None, **limit)
-    made = entered(llama, rows, frozen)
-    assert np.array_equal(made, entered(llama, rows, frozen))
-    assert frozen.store.computed == (12 if place == "memory" else 6)
+    kept = FrozenLayers(2, tmp_path / "model" if place == "disk" else None, **limit)
+    made = entered(llama, rows, kept)
+    assert np.array_equal(made, entered(llama, rows, kept))
+    assert kept.store.computed == (12 if place == "memory" else 6)
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
@@ -58,6 +58,9 @@ def test_the_place_on_disk_is_of_the_weights_below_and_of_how_many(llama, llama_
     assert folder_of(tmp_path, other.model, 1, {}) != place
     assert folder_of(tmp_path, other.model, 2, {"patch_size": "8"}) != place
     monkeypatch.setattr(vision, "VERSION", vision.VERSION + 1)
+    assert folder_of(tmp_path, other.model, 2, {}) != place
+    monkeypatch.undo()
+    monkeypatch.setattr(frozen, "environment_class", lambda: {"chip": "another"})
     assert folder_of(tmp_path, other.model, 2, {}) != place
     monkeypatch.undo()
     above, below = (other.model.model.layers[i].mlp.up_proj for i in (2, 1))

@@ -5,19 +5,22 @@ from dataclasses import replace
 import mlx.core as mx
 import numpy as np
 import pytest
+from mlx import nn
 from mlx.utils import tree_flatten
 from mlx_vlm.utils import prepare_inputs
 
 from runner.engines import mlx_vlm_api
 from runner.engines.chat import messages_of
+from runner.engines.fast_paths import shared_prefix
 from runner.engines.lora import detach
 from runner.engines.packed import Packed
 from runner.engines.plain import PlainImages, PlainText
+from runner.engines.protocol import TuneRequest
 from runner.engines.rows import common_prefix, make_row
 from runner.engines.step import Step
-from runner.engines.walk_llama import LlamaWalk
+from runner.engines.walk_llama import LlamaWalk, turns_of
 from runner.engines.walk_qwen3_vl import QwenWalk, positions
-from runner.spec.model import LoraSpec
+from runner.spec.model import LoraSpec, TrainSpec
 
 
 def gradients(engine, path, rows):
@@ -138,3 +141,18 @@ def test_frozen_layers_are_computed_once_and_train_the_same(
     assert made[False].paths_taken["cache_frozen_layers"] == "off: not in the plan"
     for kept, anew in zip(made[None].history, made[False].history, strict=True):
         assert abs(kept["loss"] - anew["loss"]) <= 2e-6 * anew["loss"]
+
+
+def test_a_shared_beginning_ends_before_the_token_that_tells_the_first_label(llama, text_samples, tmp_path):
+    [sample] = text_samples(1, low=10)
+    rows = rows_of(llama, (sample, replace(sample, id="other", reference="정상")), tmp_path)
+    request = TuneRequest((), (), LoraSpec(), TrainSpec(share_prefix=True), 1, "x", tmp_path, tmp_path, 4, False)
+    assert shared_prefix(request, rows).value == rows[0].first_label - 1 == len(rows[0].prompt.tokens) - 1
+
+
+def test_rotations_are_read_off_modules_that_turn_halves_of_the_whole_head_alone():
+    turns = turns_of(nn.RoPE(16, traditional=False), 5, 16)
+    assert turns is not None
+    assert turns.cosine.shape == turns.sine.shape == (5, 8)
+    assert turns_of(nn.RoPE(16, traditional=True), 5, 16) is None
+    assert turns_of(nn.RoPE(8, traditional=False), 5, 16) is None

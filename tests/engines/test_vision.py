@@ -4,7 +4,7 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from runner.engines import kept, tower_numpy
+from runner.engines import images, kept, tower_numpy
 from runner.engines.table import open_engine
 from runner.engines.tower_numpy import NumpyTower, gelu_tanh, softmax_weighted
 from runner.engines.tower_qwen3_vl import Tower
@@ -131,3 +131,25 @@ def test_training_without_the_cache_gives_the_same_tensors(qwen, image_samples, 
     anew = tune(qwen, samples, root=data_folder, train={"cache_vision": False})
     assert anew.paths_taken["cache_vision"] == "off: not in the plan"
     assert cached.adapter_digest == anew.adapter_digest
+
+
+def test_features_are_kept_by_how_images_are_cut_and_by_what_computes(qwen, image_samples, tmp_path, monkeypatch):
+    [sample] = image_samples(tmp_path, 1, seed=9)
+
+    def computed():
+        qwen.root = None  # as a fresh process
+        qwen.use_root(tmp_path)
+        qwen.reader.look(qwen.prompt(sample, tmp_path), 0)
+        return qwen.features.computed
+
+    assert (computed(), computed()) == (1, 0)
+    with monkeypatch.context() as changed:
+        changed.setattr(images, "environment_class", lambda: {"chip": "another"})
+        assert (computed(), computed()) == (1, 0)
+    with monkeypatch.context() as changed:
+        changed.setattr(images, "VERSION", images.VERSION + 1)
+        assert (computed(), computed()) == (1, 0)
+    with monkeypatch.context() as changed:
+        changed.setattr(qwen.processor.image_processor, "image_mean", [0.4] * 3)
+        assert (computed(), computed()) == (1, 0)
+    assert computed() == 0
