@@ -35,8 +35,9 @@ def replay(
 ) -> int:
     """Run the steps of RECORD again and compare digests: bit-identical, within tolerance, or different.
 
-    RECORD is an id, its first digits, or its file. Steps run in a folder of their own; artifacts/ and ssot/ stay as
-    they are. Inputs that are on this machine as they were recorded are taken from there, others are made first.
+    RECORD is an id, its first digits or its file; a campaign or a spec: its newest run. Steps run in a folder of their
+    own; artifacts/ and ssot/ stay as they are. Inputs that are on this machine as they were recorded are taken from
+    there, others are made first.
 
     Tensors are compared by their greatest difference, answers by the share that is equal, scores by their values.
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from runner.cli.project import find_root
-from runner.errors import ExitCode, InvalidError, LorarunError, NothingToCheckError, UsageError
+from runner.errors import ExitCode, InvalidError, LorarunError, UsageError
 
 if TYPE_CHECKING:
     from runner.record.model import Record
     from runner.report.proof import Proof
-    from runner.store.ssot import Stored
 
 LANGUAGE = click.option("--language", type=click.Choice(["en", "ko"]), help="Instead of the campaign's own.")
 SUMMARY_BYTES = 1_000_000  # GitHub drops a step summary over 1 MiB
@@ -43,14 +42,14 @@ def report(
     base: str | None,
     language: str | None,
 ) -> int:
-    """Render a record: TARGET is a spec, a campaign, a record's id or file; without it, the newest record.
+    """Render a record: TARGET is a spec, a campaign, a record's id or file; without it, the newest run.
 
     Without --format, HTML, Markdown, JSON and JUnit go to artifacts/<campaign>/, or to the folder --out. Nothing is
     recomputed unless --check asks for it: then the report says what `lorarun check` found, does not repeat a verdict
     that was refused, and the exit code is that of `check`.
 
     \b
-      lorarun report                                    the newest record, all formats
+      lorarun report                                    the newest run, all formats
       lorarun report specs/demo.yaml --format md        a pull request comment
       lorarun report specs/demo.yaml --format github    annotations, and the step summary where CI asks for one
       lorarun report specs/demo.yaml --check --base origin/main --out lorarun-report     what the gate in CI does
@@ -83,8 +82,9 @@ class _Asked:
 
 def _plainly(root: Path, target: str | None) -> _Asked:
     from runner.store import ssot
+    from runner.store.find import find_run
 
-    record = _find(root, target).record
+    record = find_run(root, target, ssot.records(root)).record
     return _Asked(record, ssot.read_evidence(root, record))
 
 
@@ -93,11 +93,12 @@ def _checked(root: Path, target: str | None, base: str | None) -> _Asked:
     from runner.cli.verify import say
     from runner.report.proof import proof_of
     from runner.store import ssot
+    from runner.store.find import find
     from runner.verify.check import check
 
     found = check(root, target, base=base)
     say(found)
-    record, proof = ssot.find(root, found.record_id).record, proof_of(found)
+    record, proof = find(root, found.record_id, ssot.records(root)).record, proof_of(found)
     rows = () if proof.outcome == "refused" else ssot.read_evidence(root, record)
     return _Asked(record, rows, proof, int(found.exit_code))
 
@@ -146,28 +147,6 @@ def dashboard(out: Path | None, serve: bool, port: int, records: int, language: 
     for path in write_dashboard(root, folder, records=records, language=language or ""):
         click.echo(_shown(path, root))
     return int(ExitCode.SUCCESS)
-
-
-def _find(root: Path, target: str | None) -> Stored:
-    """The record that a person means.
-
-    Raises:
-        NothingToCheckError: there is none yet.
-        InvalidError: no record of that name.
-    """
-    from runner.spec.load import load_spec
-    from runner.store import ssot
-
-    if target is None:
-        runs = [s for s in ssot.records(root) if s.record.kind == "campaign"]
-        found = runs[-1] if runs else None
-    elif target.endswith((".yaml", ".yml")):
-        found = ssot.latest(root, load_spec(Path(target), root).metadata.name)
-    else:
-        found = ssot.latest(root, target) or ssot.find(root, target)
-    if found is None:
-        raise NothingToCheckError("no record to show yet", help="`lorarun apply SPEC` makes the first one")
-    return found
 
 
 def _lines(root: Path, record: Record) -> dict[str, int]:

@@ -10,7 +10,7 @@ import click
 from runner.canonical import readable_json
 from runner.cli.options import format_option
 from runner.cli.project import find_root
-from runner.errors import ExitCode, NothingToCheckError, UsageError
+from runner.errors import ExitCode, UsageError
 from runner.report.hostile import one_line
 
 if TYPE_CHECKING:
@@ -53,14 +53,17 @@ def log(campaign: str | None, output_format: str) -> int:
 @click.argument("record", required=False)
 @click.option("--current", is_flag=True, help="The summary fields of each campaign's newest record, as JSON.")
 def show(record: str | None, current: bool) -> int:
-    """Print a RECORD (an id, its first digits, or its file) as JSON; the newest one by default.
+    """Print a RECORD (an id, its first digits or its file; a campaign or spec: its newest run) as JSON.
+
+    Without RECORD it is the newest run.
 
     \b
       lorarun ssot show | jq .verdict
       lorarun ssot show --current     what a dashboard needs: each campaign's figures
     """
     from runner.canonical import plain
-    from runner.store.ssot import find, records
+    from runner.store.find import find
+    from runner.store.ssot import records
 
     root = find_root()
     if current:
@@ -68,10 +71,7 @@ def show(record: str | None, current: bool) -> int:
         fields = {name: {"record": s.id, **s.record.summary} for name, s in sorted(newest.items())}
         click.echo(readable_json(fields, indent=1))
         return int(ExitCode.SUCCESS)
-    stored = records(root)
-    if not stored and record is None:
-        raise NothingToCheckError("there is no record yet", help="`lorarun apply SPEC` makes one")
-    one = find(root, record) if record else stored[-1]
+    one = find(root, record, records(root))
     click.echo(readable_json({"id": one.id, **plain(one.record)}, indent=1))
     return int(ExitCode.SUCCESS)
 
@@ -137,17 +137,17 @@ def export(record: str | None, kind: str | None) -> int:
       lorarun ssot export 3c23c7212e58 --model-index
     """
     from runner.record import export as formats
-    from runner.store.ssot import find, record_path, records
+    from runner.store.find import find_run
+    from runner.store.ssot import record_path, records
 
     if kind is None:
         raise UsageError("which format?", help="--model-index, --in-toto or --csv")
     root = find_root()
-    runs = [s for s in records(root) if s.record.kind == "campaign"]
-    if not runs:
-        raise NothingToCheckError("there is no record yet", help="`lorarun apply SPEC` makes one")
-    one = find(root, record) if record else runs[-1]
+    stored = records(root)
+    one = find_run(root, record, stored)
     if kind == "csv":
-        click.echo(formats.to_csv([(s.id, s.record) for s in ([one] if record else runs)]), nl=False)
+        runs = [one] if record else [s for s in stored if s.record.kind == "campaign"]
+        click.echo(formats.to_csv([(s.id, s.record) for s in runs]), nl=False)
     elif kind == "model-index":
         click.echo(formats.model_index((one.id, one.record)), nl=False)
     else:
@@ -170,10 +170,12 @@ def correct(records: tuple[str, ...], reason: str, author: str) -> int:
       lorarun ssot correct 3c23c7212e58 --reason "the test split held training rows" --by Kim
     """
     from runner.record.remark import correction
-    from runner.store.ssot import find
+    from runner.store.find import find
+    from runner.store.ssot import records as stored_in
 
     root = find_root()
-    found = [find(root, name) for name in records]
+    stored = stored_in(root)
+    found = [find(root, name, stored) for name in records]
     return _append(correction(found[0].record.campaign, [s.id for s in found], reason=reason, author=author))
 
 

@@ -28,8 +28,9 @@ _COLOURS = {"failed": "red", "weaker": "red", "stale": "yellow", "unchecked": "y
 def check(target: str | None, base: str | None, output_format: str) -> int:
     """Recompute digests, metrics, statistics and verdict from a record and its evidence.
 
-    Checks the newest record of SPEC, or RECORD (an id, its first digits, or its file). Needs no model and no MLX, and
-    writes nothing. A record that is about another recipe, policy, data or model than the checkout holds is stale.
+    Checks the newest record of SPEC (one of its recipe and policy before any other), or RECORD (an id, its first
+    digits, its file, or a campaign's name). Needs no model and no MLX, and writes nothing. A record that is about
+    another recipe, policy, data or model than SPEC in the checkout is stale.
 
     \b
     Exit codes: 0 proven and PASS, 6 FAIL or a lowered threshold, 7 INCONCLUSIVE, stale or no record yet,

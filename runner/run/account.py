@@ -27,6 +27,7 @@ from runner.run.loop import StepOutcome
 from runner.run.survey import Survey
 from runner.spec.model import Spec
 from runner.store import ssot
+from runner.store.find import find
 from runner.store.manifest import Manifest
 
 
@@ -79,7 +80,7 @@ def account(
         observed=observed.digest,
     )
     record_id = ssot.append(root, record, collected.rows, observed.rows)
-    return Account(ssot.find(root, record_id).record, record_id, verdict, appended=True)
+    return Account(find(root, record_id, ssot.records(root)).record, record_id, verdict, appended=True)
 
 
 def _locator(surveyed: Survey, manifests: dict[str, Manifest]) -> Locate:

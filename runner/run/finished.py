@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import IntegrityError, InvalidError, NothingToCheckError, UsageError
+from runner.errors import IntegrityError, InvalidError
 from runner.models.digest import digest_checkpoint
 from runner.models.locate import locate_checkpoint
 from runner.models.lock import lock_path, pinned_commit, read_lock
@@ -15,6 +15,7 @@ from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.store.artifacts import Artifacts
+from runner.store.find import find_run
 from runner.store.ssot import Stored
 
 
@@ -70,20 +71,11 @@ class FinishedRun:
 
 
 def finished_run(root: Path, name: str = "") -> FinishedRun:
-    """The run of a record (its id or first digits), the newest of a campaign or of a spec file, or the newest of all.
+    """The run that `name` stands for, see `store.find`.
 
     Raises:
-        NothingToCheckError: no run was recorded.
-        UsageError: `name` is neither.
+        NothingToCheckError, UsageError, InvalidError: as `find_run`.
         IntegrityError: the store is damaged.
     """
-    runs = [s for s in ssot.records(root) if s.record.kind == "campaign"]
-    if not runs:
-        raise NothingToCheckError("no run was recorded here yet", help="`lorarun apply SPEC` runs a campaign")
-    of_name = [s for s in runs if name in ("", s.record.campaign, s.record.spec_path)]
-    if not of_name and Path(name).suffix in (".yaml", ".yml"):
-        raise UsageError(f"no run of `{name}` was recorded", help=f"`lorarun apply {name}` runs it")
-    stored = of_name[-1] if of_name else ssot.find(root, name)
-    if stored.record.kind != "campaign":
-        raise UsageError(f"record {stored.id[:12]} is a {stored.record.kind}, and no run")
+    stored = find_run(root, name, ssot.records(root))
     return FinishedRun(root, stored, spec_of(stored.record.spec, stored.record.spec_path))

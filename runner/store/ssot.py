@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import gc
+import heapq
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ from typing import Any
 
 from runner import files
 from runner.canonical import PREFIX
-from runner.errors import IntegrityError, InvalidError, LorarunError, NewerSchemaError, UsageError, some
+from runner.errors import IntegrityError, InvalidError, LorarunError, NewerSchemaError, some
 from runner.record import codec, evidence
 from runner.record.model import Record
 
@@ -125,7 +126,7 @@ def _add_evidence(root: Path, collected: evidence.Evidence) -> None:
 
 
 def records(root: Path) -> tuple[Stored, ...]:
-    """All records, parents before children; ties by creation time, then id.
+    """All records by creation time, parents before children; ties by id.
 
     Raises:
         IntegrityError: a file is damaged or foreign, or a parent is missing.
@@ -137,31 +138,6 @@ def records(root: Path) -> tuple[Stored, ...]:
         kind = InvalidError if all(p.newer for p in contents.problems) else IntegrityError
         raise kind(some(lines, shown=5))
     return contents.stored
-
-
-def latest(root: Path, campaign: str) -> Stored | None:
-    """The newest record of a campaign's runs, None where there is none.
-
-    Raises:
-        IntegrityError, InvalidError: as `records`.
-    """
-    return _newest(records(root), campaign, "campaign")
-
-
-def find(root: Path, name: str) -> Stored:
-    """The record of an id, of a prefix of one (at least 4 digits), or of a path to its file.
-
-    Raises:
-        UsageError: no record, or several, match.
-        IntegrityError, InvalidError: as `records`.
-    """
-    wanted = Path(name).name.removesuffix(".json")
-    found = [s for s in records(root) if len(wanted) >= 4 and s.id.startswith(wanted)]
-    if not found:
-        raise UsageError(f"no record `{name}`", help="`lorarun ssot log` lists the records")
-    if len(found) > 1:
-        raise UsageError(f"`{name}` stands for {len(found)} records", help="give more digits of the id")
-    return found[0]
 
 
 def heads(stored: Iterable[Stored]) -> tuple[str, ...]:
@@ -279,21 +255,20 @@ def _read_record(path: Path) -> Record:
 
 
 def _ordered(found: Mapping[str, Stored]) -> tuple[Stored, ...]:
+    """By creation time, then id; parents before children, whatever their clocks said."""
     waiting = {i: {p for p in s.record.parents if p in found} for i, s in found.items()}
     children: dict[str, list[str]] = {i: [] for i in found}
     for name, parents in waiting.items():
         for parent in parents:
             children[parent].append(name)
     ordered: list[Stored] = []
-    ready = [i for i, parents in waiting.items() if not parents]
+    ready = [(found[i].record.created, i) for i, parents in waiting.items() if not parents]
+    heapq.heapify(ready)
     while ready:
-        ready.sort(key=lambda i: (found[i].record.created, i))
-        following = []
-        for name in ready:
-            ordered.append(found[name])
-            for child in children[name]:
-                waiting[child].discard(name)
-                if not waiting[child]:
-                    following.append(child)
-        ready = following
+        _, name = heapq.heappop(ready)
+        ordered.append(found[name])
+        for child in children[name]:
+            waiting[child].discard(name)
+            if not waiting[child]:
+                heapq.heappush(ready, (found[child].record.created, child))
     return tuple(ordered)

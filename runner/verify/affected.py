@@ -14,16 +14,14 @@ from typing import Any
 
 from runner.canonical import PREFIX
 from runner.errors import InvalidError, LorarunError
-from runner.files import is_debris, read_text
+from runner.files import read_text
 from runner.models.lock import lock_path
 from runner.spec.load import load_spec
 from runner.spec.source import Source
 from runner.spec.yaml_text import MAX_BYTES, parse
 from runner.store.ssot import EVIDENCE, RECORDS, Contents, scan
 from runner.verify.git import Base
-
-SPECS = "specs"
-ENDINGS = (".yaml", ".yml")
+from runner.verify.specs import specs_here
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def affected(root: Path, base: Base | None) -> tuple[str, ...]:
         InvalidError: a spec's path holds a control character, so that no list of lines can name it.
     """
     contents = scan(root)
-    known = tuple(_known(root, path) for path in _paths(root, contents))
+    known = tuple(_known(root, path) for path in specs_here(root, contents.stored))
     recorded = _recorded(known, contents)
     if base is None:
         found = set(recorded)
@@ -83,20 +81,6 @@ def _concerned(
             yield from recorded
         # What a spec reads that nobody can read is not known.
         yield from {one.path for one in known if one.inputs is None} & recorded
-
-
-def _paths(root: Path, contents: Contents) -> tuple[str, ...]:
-    """Files below `specs/`, and those that records name; links are followed by nobody."""
-    specs = (p for p in (root / SPECS).rglob("*") if p.suffix in ENDINGS and not is_debris(p))
-    found = [p.relative_to(root).as_posix() for p in specs]
-    found += [one.record.spec_path for one in contents.stored if _inside(one.record.spec_path)]
-    return tuple(sorted({path for path in found if (root / path).is_file()}))
-
-
-def _inside(path: str) -> bool:
-    """Whether a record's word for a spec can be one: an own path that no command takes for an option."""
-    plain = bool(path) and path.isprintable() and path == posixpath.normpath(path) and path.endswith(ENDINGS)
-    return plain and not path.startswith(("/", "../", "-"))
 
 
 def _known(root: Path, path: str) -> Known:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from runner.canonical import short
 from runner.errors import InvalidError, UsageError
 from runner.plan.digests import policy_digest
 from runner.record.attempts import earlier_attempts
 from runner.record.model import Record
-from runner.spec.load import load_spec, read_spec, shown_path
+from runner.spec.load import load_spec, shown_path
 from runner.spec.model import Spec
-from runner.spec.source import Source
-from runner.store.ssot import RECORDS, Stored
+from runner.store import ssot
+from runner.store.ssot import Stored
 from runner.verify.git import Base, base_of
 from runner.verify.history import compare_history
 from runner.verify.model import Finding, ok
+from runner.verify.specs import named_on, read_on, record_ids
 from runner.verify.weaker import Weakening, weakenings
 
 UNREADABLE = "spec"  # the place of a weakening that nobody could look at
 
 
-def compare_base(root: Path, ref: str, record: Record, stored: Iterable[Stored]) -> tuple[Finding, ...]:
-    """What has changed since `ref`, as findings.
+def compare_base(root: Path, ref: str, record: Record, path: str, stored: Iterable[Stored]) -> tuple[Finding, ...]:
+    """What has changed since `ref`, as findings on the history, a record, and the spec at `path` of the checkout.
 
     Raises:
         UsageError: `ref` is no commit.
@@ -32,7 +32,7 @@ def compare_base(root: Path, ref: str, record: Record, stored: Iterable[Stored])
     base = base_of(root, ref)
     known = tuple(stored)
     looks = (*_attempts(base, record, known), *_test_data(base, record, known))
-    return (*compare_history(root, base), *_policy(root, base, record, known), *looks)
+    return (*compare_history(root, base), *_policy(root, base, path, known), *looks)
 
 
 def _attempts(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
@@ -65,17 +65,12 @@ def _recipes(ids: Iterable[str], stored: tuple[Stored, ...]) -> set[str]:
     return {one.record.recipe_digest for one in stored if one.id in wanted}
 
 
-def record_ids(base: Base) -> set[str]:
-    """The ids of the records that are on the base."""
-    return {PurePosixPath(e.path).stem for e in base.entries(RECORDS)}
-
-
-def _policy(root: Path, base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
+def _policy(root: Path, base: Base, path: str, stored: tuple[Stored, ...]) -> Iterator[Finding]:
     try:
-        after = load_spec(root / record.spec_path, root)
+        after = load_spec(root / path, root)
     except InvalidError:
         return  # said by the comparison with the checkout
-    found = lowered(base, after)
+    found = lowered(base, after, stored)
     if found is None:
         yield Finding("policy", "note", f"{base.ref} has no spec of the campaign `{after.metadata.name}`")
         return
@@ -90,22 +85,20 @@ def _policy(root: Path, base: Base, record: Record, stored: tuple[Stored, ...]) 
             yield Finding("policy", "weaker", f"{one.place}: {one.message} (weaker than on {base.ref})")
 
 
-def lowered(base: Base, after: Spec) -> tuple[Weakening, ...] | None:
-    """Where `after` is easier to pass than its spec on the base; None where the base has none.
+def lowered(base: Base, after: Spec, stored: Iterable[Stored]) -> tuple[Weakening, ...] | None:
+    """Where `after` is easier to pass than its specs on the base, that of its file and those of its campaign; None
+    where the base has none.
 
     A spec that is on the base and cannot be read counts as a weakening: nobody can say that it is none.
     """
-    name = after.metadata.name
+    name, what = after.metadata.name, after.path
     try:
-        before = _read(base, after.path)
+        at = read_on(base, after.path)
+        what = f"the spec of `{name}`"
+        found = [at] if at else []
+        found += [one for one in named_on(base, name, stored) if one.path != after.path]
     except InvalidError as error:
-        return (unreadable(after.path, base.ref, error),)
-    found = [before] if before else []
-    if before is None or before.metadata.name != name:  # it may have had another file
-        try:
-            found += _named(base, name, after.path)
-        except InvalidError as error:
-            return (unreadable(f"the spec of `{name}`", base.ref, error),)
+        return (unreadable(what, base.ref, error),)
     if not found:
         return None
     return tuple(dict.fromkeys(one for spec in found for one in weakenings(spec, after)))
@@ -127,7 +120,9 @@ def lowered_by(root: Path, path: Path, ref: str) -> tuple[Spec, tuple[Weakening,
         if not path.is_file():
             raise
         why = (unreadable(shown, "this branch", error),)
-    after = _read(base, shown) or next(iter(_named(base, before.metadata.name, shown) if before else ()), None)
+    after = read_on(base, shown)
+    if after is None and before is not None:
+        after = next(iter(named_on(base, before.metadata.name, ssot.records(root))), None)
     if after is None:
         raise UsageError(f"{ref} has no spec `{shown}`, nor another of its campaign")
     return after, weakenings(before, after) if before else why
@@ -139,43 +134,6 @@ def unreadable(what: str, ref: str, error: InvalidError) -> Weakening:
     why = f"line {first.line}: {first.message}" if first else error.message
     message = f"{what} cannot be read on {ref} ({why[:300]}), so its thresholds cannot be compared"
     return Weakening(UNREADABLE, f"{message}; mend it there first, or allow the new policy there: `lorarun ssot waive`")
-
-
-def _read(base: Base, path: str) -> Spec | None:
-    """The spec at a path of the base, with the files of the base that it includes."""
-    text = base.text(path)
-    return None if text is None else read_spec(Source.of(path, text), read=base.included)
-
-
-def _named(base: Base, name: str, path: str) -> list[Spec]:
-    """Specs of the campaign `name` in other files of the folder of `path`.
-
-    Raises:
-        InvalidError: there is none that can be read, and one that cannot be has the campaign's name in it.
-    """
-    found, broken = [], None
-    for entry in base.entries(PurePosixPath(path).parent.as_posix()):
-        if entry.path == path or not entry.path.endswith((".yaml", ".yml")):
-            continue
-        try:
-            spec = _read(base, entry.path)
-        except InvalidError as error:
-            broken = error if _names(base, entry.path, name) else broken
-            continue
-        if spec and spec.metadata.name == name:
-            found.append(spec)
-    if broken and not found:
-        raise broken
-    return found
-
-
-def _names(base: Base, path: str, name: str) -> bool:
-    """Whether a text that is no spec says `name: NAME`. What is no text says nothing."""
-    try:
-        text = base.text(path) or ""
-    except InvalidError:
-        return False
-    return re.search(rf"\bname: *[\"']?{re.escape(name)}(?![\w-])", text) is not None
 
 
 def _waiver(base: Base, after: Spec, stored: tuple[Stored, ...], found: tuple[Weakening, ...]) -> Stored | None:

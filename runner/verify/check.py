@@ -6,6 +6,7 @@ the checkout that they claim to be about, and with a base, that nothing was rewr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from runner.canonical import short
@@ -13,17 +14,19 @@ from runner.errors import LorarunError, NothingToCheckError
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.record.attempts import ancestors, earlier_attempts
 from runner.record.model import Record
-from runner.spec.load import load_spec
+from runner.spec.load import shown_path
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
-from runner.verify.base import compare_base, record_ids
+from runner.store.find import find_run, is_spec
+from runner.verify.base import compare_base
 from runner.verify.data import compare_data, orders, prepared_here
 from runner.verify.git import base_of
 from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
 from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import Recomputed, recompute
 from runner.verify.samples import compare_samples
+from runner.verify.specs import campaigns_here, record_ids
 from runner.verify.stale import compare_checkout
 from runner.verify.steps import compare_steps
 from runner.verify.unproven import REPLAY, Unproven, unproven
@@ -31,7 +34,8 @@ from runner.verify.version import compare_schema, settle
 
 
 def check(root: Path, target: str | None, *, base: str | None = None) -> CheckReport:
-    """Check one record: that of `target` (a record's id or file), the newest of `target` (a spec), or of the only spec.
+    """Check the record that `target` stands for (see `store.find`), or the newest of the only campaign. Where `target`
+    is a spec, the record has to be about that file.
 
     Raises:
         NothingToCheckError: there is no such record yet.
@@ -45,13 +49,14 @@ def check(root: Path, target: str | None, *, base: str | None = None) -> CheckRe
     findings = [ok("record", f"record {one.id[:12]} has the bytes that its name says")]
     recomputed = _judge(root, one, stored, findings)
     findings += recomputed.findings
-    findings += compare_checkout(root, record)
+    path = shown_path(Path.cwd() / target, root) if target and is_spec(target) else record.spec_path
+    findings += [*_alone(root, path, stored), *compare_checkout(root, record, path)]
     findings += [unchecked(one) for one in unproven(record)]
     findings += compare_schema(record)
     findings += _remarks(one.id, stored)
     if base is not None:
         on_base = one.id in record_ids(base_of(root, base))
-        findings = [*settle(findings, on_base=on_base), *compare_base(root, base, record, stored)]
+        findings = [*settle(findings, on_base=on_base), *compare_base(root, base, record, path, stored)]
     return CheckReport(one.id, record.campaign, tuple(findings), recomputed.verdict)
 
 
@@ -62,26 +67,20 @@ def unchecked(one: Unproven) -> Finding:
 
 
 def _find(root: Path, target: str | None, stored: tuple[ssot.Stored, ...]) -> ssot.Stored:
-    runs = [s for s in stored if s.record.kind == "campaign"]
-    if target is None:
-        names = sorted({s.record.campaign for s in runs})
-        if len(names) > 1:
-            raise NothingToCheckError(f"there are records of {', '.join(names)}", help="name the spec or the record")
-        if not runs:
-            raise NothingToCheckError("there is no record to check yet", help="`lorarun apply SPEC` makes one")
-        return runs[-1]
-    if not target.endswith((".yaml", ".yml")):
-        found = ssot.find(root, target)
-        if found.record.kind != "campaign":
-            raise NothingToCheckError(f"record {found.id[:12]} is a {found.record.kind}; only runs are checked")
-        return found
-    spec = load_spec(Path(target) if Path(target).is_absolute() else Path.cwd() / target, root)
-    of_spec = [s for s in runs if s.record.campaign == spec.metadata.name]
-    if not of_spec:
-        raise NothingToCheckError(
-            f"campaign `{spec.metadata.name}` has no record yet", help=f"`lorarun apply {target}` makes one"
-        )
-    return of_spec[-1]
+    names = sorted({one.record.campaign for one in stored if one.record.kind == "campaign"})
+    if target is None and len(names) > 1:
+        raise NothingToCheckError(f"there are records of {', '.join(names)}", help="name the spec or the record")
+    return find_run(root, target, stored)
+
+
+def _alone(root: Path, path: str, stored: tuple[ssot.Stored, ...]) -> Iterator[Finding]:
+    """A campaign with two specs: no record says which of them it is about."""
+    campaigns = campaigns_here(root, stored)
+    same = [other for other, name in campaigns.items() if name == campaigns.get(path)]
+    if len(same) > 1:
+        files = " and ".join(f"`{one}`" for one in same)
+        said = f"{files} are specs of one campaign, `{campaigns[path]}`: give each its own `metadata.name`"
+        yield Finding("campaign", "stale", said)
 
 
 def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findings: list[Finding]) -> Recomputed:

@@ -16,6 +16,7 @@ from runner.record.model import Record
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
+from runner.store.find import find_run
 from runner.verify.recompute import values_of
 
 RESAMPLES = 9999
@@ -70,18 +71,20 @@ def diff(root: Path, old: str, new: str) -> RecordDiff:
     """Compare the tuned arms of two records of one project.
 
     Raises:
-        UsageError: a name stands for no record, or for several.
+        UsageError, NothingToCheckError: a name stands for no run, or for several.
         InvalidError: nothing in them can be compared.
         IntegrityError: a record or its evidence is damaged.
     """
-    a, b = _side(root, ssot.find(root, old)), _side(root, ssot.find(root, new))
+    stored = ssot.records(root)
+    first, second = find_run(root, old, stored), find_run(root, new, stored)
+    a, b = _side(root, first.record), _side(root, second.record)
     metrics = tuple(_metric(name, a, b) for name in sorted(_measured(a.record) | _measured(b.record)))
     if not any(not m.refused for m in metrics):
         reasons = "; ".join(dict.fromkeys(m.refused for m in metrics)) or "neither has a measure"
         raise InvalidError(f"these records cannot be compared: {reasons}")
     return RecordDiff(
-        old=ssot.find(root, old).id,
-        new=ssot.find(root, new).id,
+        old=first.id,
+        new=second.id,
         spec=changes(a.record.spec, b.record.spec),
         environment=changes(a.record.environment, b.record.environment),
         inputs=changes(
@@ -102,10 +105,7 @@ def changes(old: Any, new: Any, place: str = "") -> tuple[Change, ...]:
     return () if old == new else (Change(place, old, new),)
 
 
-def _side(root: Path, stored: ssot.Stored) -> _Side:
-    record = stored.record
-    if record.kind != "campaign":
-        raise InvalidError(f"record {stored.id[:12]} is a {record.kind}; only runs are compared")
+def _side(root: Path, record: Record) -> _Side:
     return _Side(record, spec_of(record.spec, record.spec_path), ssot.read_evidence(root, record))
 
 

@@ -28,6 +28,7 @@ from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.store.artifacts import REPLAY, Artifacts
+from runner.store.find import find_run
 from runner.verify.again import chosen, components_of, steps_of, with_missing_parents
 from runner.verify.diff import changes
 from runner.verify.likeness import DIFFERENT, Answers, Likeness, compare_step, recorded_answers, worst_of
@@ -100,17 +101,15 @@ def replay(root: Path, name: str, options: ReplayOptions, listener: Listener) ->
     """Run the steps of a record again, in a folder of their own, and compare what they make.
 
     Raises:
-        UsageError: no such record or step.
+        UsageError, NothingToCheckError: no such run or step.
         ChangedError: spec, data, models, code or environment are not those of the record; each is named.
-        InvalidError: it is no record of a run, or a model or data set is not on this machine.
+        InvalidError: a model or data set is not on this machine.
         IntegrityError: the record, its evidence or an input is damaged.
         LockedError, StepError, ResourceError, InterruptedRunError: as `apply`; an interrupted replay goes on.
     """
     started = time.monotonic()
-    one = ssot.find(root, name)
+    one = find_run(root, name, ssot.records(root))
     record = one.record
-    if record.kind != "campaign":
-        raise InvalidError(f"record {one.id[:12]} is a {record.kind}; only runs are replayed")
     spec = _spec(root, record, as_recorded=options.as_recorded)
     steps = steps_of(record)
     picked = chosen(steps, options.steps)

@@ -19,19 +19,18 @@ from runner.store.sources import digest_dataset
 from runner.verify.model import Finding, ok
 
 
-def compare_checkout(root: Path, record: Record) -> tuple[Finding, ...]:
-    """Findings on the spec that the record names, as it is in the checkout, and on its data and models."""
-    path = root / record.spec_path
-    if not path.exists():
-        return (Finding("recipe", "stale", f"the checkout has no `{record.spec_path}`"),)
+def compare_checkout(root: Path, record: Record, path: str) -> tuple[Finding, ...]:
+    """Findings on the spec at `path` of the checkout, which the record has to be about, and on its data and models."""
+    if not (root / path).exists():
+        return (Finding("recipe", "stale", f"the checkout has no `{path}`"),)
     try:
-        spec = load_spec(path, root)
+        spec = load_spec(root / path, root)
     except InvalidError as error:
-        return (Finding("recipe", "stale", f"`{record.spec_path}` cannot be read: {_said(error)}"),)
+        return (Finding("recipe", "stale", f"`{path}` cannot be read: {_said(error)}"),)
     try:
-        lock = read_lock(root / lock_path(record.spec_path))
+        lock = read_lock(root / lock_path(path))
     except InvalidError as error:
-        return (Finding("lock", "stale", f"`{lock_path(record.spec_path)}` cannot be read: {_said(error)}"),)
+        return (Finding("lock", "stale", f"`{lock_path(path)}` cannot be read: {_said(error)}"),)
     except LorarunError as error:
         return (Finding("lock", "failed", error.message),)
     return (

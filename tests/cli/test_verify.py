@@ -7,6 +7,7 @@ import pytest
 from runner.cli.main import main
 from runner.errors import ExitCode
 from runner.store import ssot
+from runner.store.find import find
 from tests.verify.campaign import SPEC_PATH, Project, branched
 
 
@@ -118,7 +119,7 @@ def test_verify_names_every_damaged_file(project, capsys):
 
 def test_verify_says_what_is_missing_where_and_what_to_do(project, capsys):
     name = project.apply()
-    made = ssot.files_of(ssot.find(project.root, name))
+    made = ssot.files_of(find(project.root, name, ssot.records(project.root)))
     assert len(made) == 3
     (project.root / made[1]).unlink()
     assert main(["ssot", "verify"]) == ExitCode.INTEGRITY

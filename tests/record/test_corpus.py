@@ -16,6 +16,7 @@ from runner.record.observations import timelines
 from runner.record.upgrades import UPGRADES
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
+from runner.store.find import find
 from runner.verify.recompute import recompute
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -69,7 +70,8 @@ def test_memory_over_time_is_found_where_each_schema_keeps_it():
     assert max(size for _, size in timelines(of_v2, rows)["tune/llama-lora"]) == 1_500_000_000
     step = next(s for s in of_v2.steps if s.id == "tune/llama-lora")
     assert "timeline" not in step.memory
-    demo = ssot.find(Path(__file__).parents[2], "3c23c7212e58").record
+    root = Path(__file__).parents[2]
+    demo = find(root, "3c23c7212e58", ssot.records(root)).record
     assert demo.older_id
     assert timelines(demo, ())["tune/qwen-lora"]
 

@@ -16,6 +16,7 @@ from runner.report.dashboard import write_dashboard
 from runner.report.render import render
 from runner.report.server import DashboardServer
 from runner.store import ssot
+from runner.store.find import find
 from tests.report.browser import Browser, axe_source, missing
 from tests.report.sample_campaign import sample_evidence, sample_history, sample_record, store, swept_record
 from tests.report.test_hostile_outputs import hostile_evidence, hostile_record
@@ -37,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Reports of every verdict in both languages, the demo's own, a sweep's, a hostile one, and two dashboards."""
     folder = tmp_path_factory.mktemp("pages")
-    demo = ssot.latest(ROOT, "demo")
+    demo = find(ROOT, "demo", ssot.records(ROOT))
     assert demo is not None
     rows = ssot.read_evidence(ROOT, demo.record)
     for language in ("en", "ko"):

@@ -54,7 +54,7 @@ def test_report_without_records_says_there_is_nothing_yet(
     (tmp_path / "ssot").mkdir()
     monkeypatch.chdir(tmp_path)
     assert main(["report"]) == 7
-    assert "no record to show yet" in capsys.readouterr().err
+    assert "there is no record yet" in capsys.readouterr().err
 
 
 def test_the_step_summary_is_appended_where_github_asks_for_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

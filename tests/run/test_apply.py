@@ -9,6 +9,7 @@ import pytest
 from runner.canonical import digest_bytes
 from runner.errors import ExitCode
 from runner.store import ssot
+from runner.store.find import find
 from tests.run import mini
 
 pytestmark = [pytest.mark.mlx, pytest.mark.slow]
@@ -51,7 +52,7 @@ def test_a_changed_threshold_judges_again_and_runs_nothing(finished: Path) -> No
 
 
 def test_going_back_to_an_earlier_setting_is_recorded_and_counted_as_no_new_look(finished: Path) -> None:
-    first = ssot.latest(finished, "mini")
+    first = find(finished, "mini", ssot.records(finished))
     for old, new in (("alpha: 8", "alpha: 4"), ("alpha: 4", "alpha: 8")):
         mini.edit(finished, old, new)
         applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from runner.errors import IntegrityError, InvalidError, UsageError
+from runner.errors import IntegrityError, InvalidError
 from runner.record.codec import id_of, to_json
 from runner.record.evidence import collect, completion_row
 from runner.samples.sample import Completion
@@ -26,10 +26,8 @@ def tree(root):
 def test_a_record_is_found_again_with_its_evidence(tmp_path):
     record, rows = campaign("r1")
     name = ssot.append(tmp_path, record, rows)
-    found = ssot.latest(tmp_path, "숫자")
-    assert found == ssot.Stored(name, record)
+    assert ssot.records(tmp_path) == (ssot.Stored(name, record),)
     assert list(ssot.read_evidence(tmp_path, record)) == rows
-    assert ssot.latest(tmp_path, "other") is None
 
 
 def test_the_files_are_named_by_their_content(tmp_path):
@@ -58,7 +56,7 @@ def test_a_run_after_another_is_stored_again_and_so_is_one_of_a_renamed_spec(tmp
     renamed = ssot.append(tmp_path, *campaign("r1", spec_path="specs/새이름.yaml"))
     assert len({first, back, renamed}) == 3
     assert [s.record.run_id for s in ssot.records(tmp_path)] == ["r1", "r2", "r1", "r1"]
-    assert ssot.latest(tmp_path, "숫자").id == renamed
+    assert ssot.records(tmp_path)[-1].id == renamed
 
 
 def test_a_new_record_names_the_newest_as_parents(tmp_path):
@@ -70,7 +68,17 @@ def test_order_follows_parents_and_not_the_clock(tmp_path):
     for i, created in enumerate(("2026-03-01T00:00:00Z", "2026-01-01T00:00:00Z")):
         ssot.append(tmp_path, *campaign(f"r{i}", created=created))
     assert [s.record.run_id for s in ssot.records(tmp_path)] == ["r0", "r1"]
-    assert ssot.latest(tmp_path, "숫자").record.run_id == "r1"
+
+
+def test_of_two_branches_the_longer_one_is_not_the_newer_one(tmp_path):
+    here, there = tmp_path / "a", tmp_path / "b"
+    ssot.append(here, *campaign("r0", created="2026-01-01T00:00:00Z"))
+    shutil.copytree(here, there)
+    for i in (2, 3, 4):
+        ssot.append(there, *campaign(f"r{i}", created=f"2026-01-0{i}T00:00:00Z"))
+    ssot.append(here, *campaign("r9", created="2026-01-09T00:00:00Z"))
+    shutil.copytree(there, here, dirs_exist_ok=True)
+    assert [s.record.run_id for s in ssot.records(here)] == ["r0", "r2", "r3", "r4", "r9"]
 
 
 def test_two_branches_merge_by_putting_their_files_together(tmp_path):
@@ -172,12 +180,3 @@ def test_missing_and_changed_evidence_is_named_with_its_record(tmp_path):
     assert "cut off" in ssot.evidence_problems(tmp_path, stored)[0].message
     path.unlink()
     assert name[:12] in ssot.evidence_problems(tmp_path, stored)[0].message
-
-
-def test_a_record_is_found_by_id_prefix_and_path(tmp_path):
-    name = ssot.append(tmp_path, *campaign("r1"))
-    for text in (name, name[:6], f"ssot/records/{name}.json"):
-        assert ssot.find(tmp_path, text).id == name
-    for text in ("", "abc", "zzzzzz"):
-        with pytest.raises(UsageError):
-            ssot.find(tmp_path, text)

@@ -87,10 +87,11 @@ class Project:
     root: Path
     good: int = 10  # samples that the tuned model answers rightly
     names: list[str] = field(default_factory=list)  # ids of the records, in the order they were made
+    path: str = SPEC_PATH
 
     @property
     def spec(self) -> Path:
-        return self.root / SPEC_PATH
+        return self.root / self.path
 
     def write_inputs(self) -> Project:
         """Spec, data and a model folder that no engine will ever load."""
@@ -137,7 +138,7 @@ class Project:
             created="2026-02-01T10:00:00Z",
             parents=(),
             spec=spec.document,
-            spec_path=SPEC_PATH,
+            spec_path=self.path,
             spec_digest=digest_file(self.spec),
             recipe_digest=recipe_digest(spec),
             policy_digest=policy_digest(spec),

@@ -5,6 +5,7 @@ import pytest
 from runner.cli.main import main
 from runner.errors import ExitCode
 from runner.spec.load import load_spec
+from runner.verify.check import check
 from runner.verify.weaker import weakenings
 from tests.verify.campaign import SPEC_PATH, Project, branched, commit, git
 from tests.verify.test_base import said
@@ -120,6 +121,44 @@ def test_a_campaign_moved_into_the_file_of_a_laxer_one_is_compared_with_itself(p
     project.edit_spec("name: lax,", "name: notes,")
     project.apply("run-3")
     assert said(project)[0] == ExitCode.GATE_FAIL
+
+
+def laxer_elsewhere(project, path: str) -> str:
+    """The campaign's name, lower thresholds and a record that passes by them, in another file."""
+    text = project.spec.read_text(encoding="utf-8").replace("min_improvement: 15%", "min_improvement: 1%")
+    other = Project(project.root, good=5, path=path)
+    other.spec.parent.mkdir(parents=True, exist_ok=True)
+    other.spec.write_text(text, encoding="utf-8")
+    return other.apply("lax")
+
+
+def test_a_laxer_spec_of_the_same_name_does_not_pass_for_the_strict_one(project):
+    lax = laxer_elsewhere(project, "specs/more/notes.yaml")
+    strict = check(project.root, str(project.spec), base="main")
+    assert strict.record_id != lax
+    assert [f.id for f in strict.findings if f.status == "stale"] == ["campaign"]
+    assert strict.exit_code == ExitCode.GATE_INCONCLUSIVE
+    named = check(project.root, lax, base="main")
+    assert {f.id for f in named.findings if f.status == "weaker"} == {"policy"}
+
+
+@pytest.mark.parametrize("path", ["specs/more/notes.yaml", "elsewhere/notes.yaml"])
+def test_a_spec_that_moves_is_compared_with_itself_wherever_it_goes(project, path):
+    lax = laxer_elsewhere(project, path)
+    project.spec.unlink()
+    report = check(project.root, lax, base="main")
+    assert [f.message.partition(" (")[0] for f in report.findings if f.status == "weaker"] == [
+        "acceptance.targets[llama_quality].min_improvement: 0.15 → 0.01"
+    ]
+    assert report.exit_code == ExitCode.GATE_FAIL
+
+
+def test_a_record_of_another_file_is_held_against_the_file_that_is_asked_about(project):
+    laxer_elsewhere(project, "specs/more/notes.yaml")
+    (project.root / "specs/more/notes.yaml").unlink()
+    project.edit_spec("rank: 8", "rank: 4")
+    stale = [f.id for f in check(project.root, str(project.spec)).findings if f.status == "stale"]
+    assert stale == ["recipe", "policy"]
 
 
 FIRST = "    - {id: llama_quality, metric: summary.fact_recall, min_improvement: 15%}\n"
