@@ -89,9 +89,9 @@ def plan_campaign(spec: Spec, root: Path, options: Options) -> Planned:
 def _steps(spec: Spec, root: Path) -> tuple[Step, ...]:
     configs = {name: facts_of(model, root).config for name, model in spec.models.items()}
     pins = pins_of(read_lock(root / lock_path(spec.path)) or Lock())
-    rows = {tune.id: tuning_rows(spec, tune, root) for tune in spec.all_tunes.values()}
+    rows = tuning_rows(spec, root)
     asked = asked_by(build_steps(spec, configs=configs, pins=pins)) if spec.limits.memory_bytes else {}
-    chosen = choose_all(spec, root, asked)
+    chosen = choose_all(spec, root, asked, rows=rows)
     return build_steps(spec, choices=chosen.tunes, answers=chosen.answers, configs=configs, pins=pins, rows=rows)
 
 

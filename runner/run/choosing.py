@@ -29,7 +29,6 @@ from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
 from runner.run.child import import_path
 from runner.run.choosing_answers import Grid, Question, chosen_of, question_of, together
-from runner.run.counted import tuning_rows
 from runner.samples.dataset import DatasetSpec
 from runner.spec.model import Spec, TuneSpec
 from runner.store.sources import images_of
@@ -48,8 +47,8 @@ class Chosen:
     answers: dict[Asked, Weighed]
 
 
-def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chosen:
-    """Micro-batch and checkpointing of tunes, and how many answers are made at a time.
+def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy], *, rows: Mapping[str, int | None]) -> Chosen:
+    """Micro-batch and checkpointing of tunes, and how many answers are made at a time. `rows` are those a tune reads.
 
     Where memory cannot be forecast (no MLX here, or an architecture without a forecast) the whole batch is taken and
     the reason says so; the guard holds the line all the same. All that a model does is traced in one child, and models
@@ -66,7 +65,7 @@ def choose_all(spec: Spec, root: Path, answers: Mapping[Asked, AskedBy]) -> Chos
     for tune in (_as_locked(t, locked) for t in spec.all_tunes.values()):
         if spec.limits.memory_bytes is None and None not in (tune.train.micro_batch, tune.train.grad_checkpoint):
             continue  # nothing is left open, and there is no line to hold
-        tunes[tune.id] = _ask(spec, tune, root, locked)
+        tunes[tune.id] = _ask(spec, tune, root, locked, rows.get(tune.id))
     questions = together({q: made for q, by in answers.items() if (made := _question(q, by, spec, root, known))})
     all_of: list[_Asked | Question] = [*tunes.values(), *questions.values()]
     keys = {id(a): a.key(environment, VERSION) for a in all_of}
@@ -142,13 +141,13 @@ def _as_locked(tune: TuneSpec, locked: Lock) -> TuneSpec:
     return replace(tune, train=replace(train, micro_batch=micro_batch, grad_checkpoint=checkpoint))
 
 
-def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock) -> _Asked:
+def _ask(spec: Spec, tune: TuneSpec, root: Path, locked: Lock, rows_read: int | None) -> _Asked:
     """Rows at their bound: `max_seq_length` tokens, all of them supervised, with the largest image of the data set."""
     model = spec.models[tune.model]
     facts = facts_of(model, root)
     grid, images = _largest(spec.datasets[tune.dataset], facts, root)
-    pins, counted = pins_of(locked).tunes.get(tune.id), tuning_rows(spec, tune, root)
-    paths = decide(tune.lora, tune.train, facts.config, pins=pins, rows=counted)
+    pins = pins_of(locked).tunes.get(tune.id)
+    paths = decide(tune.lora, tune.train, facts.config, pins=pins, rows=rows_read)
     tune = replace(tune, train=resolved(tune.train, paths))
     length = tune.train.max_seq_length
     row = RowShape(tokens=length, labels=length - 1, grids=(grid,) if grid else ())

@@ -7,7 +7,7 @@ from pathlib import Path
 from runner import files
 from runner.errors import LorarunError
 from runner.samples.dataset import DatasetSpec
-from runner.spec.model import Spec, TuneSpec
+from runner.spec.model import Spec
 
 MAX_COUNTED_BYTES = 512 * 2**20
 
@@ -25,12 +25,17 @@ def lines_of(dataset: DatasetSpec, root: Path) -> dict[str, int]:
     return found
 
 
-def tuning_rows(spec: Spec, tune: TuneSpec, root: Path) -> int | None:
-    """The rows of `train` and `valid` that a tuning reads; None where they cannot be counted, or nobody asks: only what
-    frozen lower layers give is kept by row."""
-    if tune.lora.num_layers is None:
-        return None
-    dataset = spec.datasets[tune.dataset]
+def tuning_rows(spec: Spec, root: Path) -> dict[str, int | None]:
+    """The rows of `train` and `valid` that each tuning reads, each data set counted once.
+
+    None where they cannot be counted, or nobody asks: only what frozen lower layers give is kept by row.
+    """
+    asking = {name: tune.dataset for name, tune in spec.all_tunes.items() if tune.lora.num_layers is not None}
+    counted = {name: _learned(spec.datasets[name], root) for name in sorted(set(asking.values()))}
+    return {name: counted[asking[name]] if name in asking else None for name in spec.all_tunes}
+
+
+def _learned(dataset: DatasetSpec, root: Path) -> int | None:
     counted = lines_of(dataset, root)
     asked = [split for split in ("train", "valid") if split in dataset.splits]
     return sum(counted[split] for split in asked) if set(asked) <= set(counted) else None

@@ -88,7 +88,7 @@ def mistaken(root: Path, limit: str) -> None:
         train = replace(spec.tunes["llama-lora"].train, micro_batch=micro, grad_checkpoint=recompute)
         for asked in (train, replace(train, micro_batch=None, grad_checkpoint=None)):
             tune = replace(spec.tunes["llama-lora"], train=asked)
-            key = choosing._ask(spec, tune, root, Lock()).key(environment_class(), choosing.VERSION)
+            key = choosing._ask(spec, tune, root, Lock(), None).key(environment_class(), choosing.VERSION)
             known.setdefault(key, plain(Choice(micro, recompute, ("예상",), 10**6)))
     for asked, by in asked_by(build_steps(spec)).items():
         question = choosing._question(asked, by, spec, root, known)

@@ -30,7 +30,7 @@ def spec(project: Path) -> Spec:
 
 def test_the_whole_batch_is_taken_where_it_fits_and_the_reason_is_said(project: Path, spec: Spec) -> None:
     asked = asked_by(build_steps(spec))
-    chosen = choose_all(spec, project, asked)
+    chosen = choose_all(spec, project, asked, rows={})
     choice = chosen.tunes["llama-lora"]
     assert (choice.micro_batch, choice.grad_checkpoint) == (8, False)
     assert choice.forecast_bytes is not None
@@ -46,25 +46,25 @@ def test_the_whole_batch_is_taken_where_it_fits_and_the_reason_is_said(project: 
 
 
 def test_a_forecast_is_asked_for_once(project: Path, spec: Spec) -> None:
-    choose_all(spec, project, {})
+    choose_all(spec, project, {}, rows={})
     path = project / CACHE
     known = json.loads(path.read_text())
     path.write_text(json.dumps({key: value | {"forecast_bytes": 123} for key, value in known.items()}))
-    assert choose_all(spec, project, {}).tunes["llama-lora"].forecast_bytes == 123
+    assert choose_all(spec, project, {}, rows={}).tunes["llama-lora"].forecast_bytes == 123
 
 
 def test_an_unreadable_cache_is_an_empty_one(project: Path, spec: Spec) -> None:
     (project / CACHE).parent.mkdir(exist_ok=True)
     (project / CACHE).write_text("{")
-    assert choose_all(spec, project, {}).tunes["llama-lora"].forecast_bytes
+    assert choose_all(spec, project, {}, rows={}).tunes["llama-lora"].forecast_bytes
 
 
 def test_a_limit_that_holds_no_tuning_is_said_before_anything_starts(project: Path, spec: Spec) -> None:
     with pytest.raises(ResourceError, match="tune/llama-lora: predicted peak"):
-        choose_all(replace(spec, limits=Limits(memory_bytes=1_150_000_000)), project, {})
+        choose_all(replace(spec, limits=Limits(memory_bytes=1_150_000_000)), project, {}, rows={})
 
 
 def test_what_the_lock_holds_is_taken_as_it_is(project: Path, spec: Spec) -> None:
     write_lock(project / lock_path(SPEC), Lock(tunes={"llama-lora": LockedTune(2, True)}))
-    choice = choose_all(spec, project, {}).tunes["llama-lora"]
+    choice = choose_all(spec, project, {}, rows={}).tunes["llama-lora"]
     assert (choice.micro_batch, choice.grad_checkpoint) == (2, True)

@@ -1,5 +1,7 @@
 """Tests of runner.run.counted: rows before they are prepared, and what the plan says by them."""
 
+import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,11 +16,11 @@ def test_a_plan_says_where_frozen_layers_are_kept_by_the_rows_that_it_counted(tm
     write_spec(project, single_spec("llama-lora"))
     spec = load_spec(project / SPEC, project)
     tune = spec.tunes["llama-lora"]
-    assert tuning_rows(spec, tune, project) is None  # no layer is frozen
+    assert tuning_rows(spec, project) == {tune.id: None}  # no layer is frozen
     tune = replace(tune, lora=replace(tune.lora, num_layers=1), train=replace(tune.train, epochs=2.0))
     spec = replace(spec, tunes={"llama-lora": tune})
     counted = lines_of(spec.datasets[tune.dataset], project)
-    rows = tuning_rows(spec, tune, project)
+    rows = tuning_rows(spec, project)[tune.id]
     assert rows == counted["train"] + counted["valid"] > 0
     planned = plan_campaign(spec, project, Options())
     [step] = [s for s in planned.steps if s.kind == "tune"]
@@ -32,6 +34,23 @@ def test_rows_that_cannot_be_counted_are_not_known(tmp_path: Path) -> None:
     write_spec(project, single_spec("llama-lora"))
     spec = load_spec(project / SPEC, project)
     tune = replace(spec.tunes["llama-lora"], lora=replace(spec.tunes["llama-lora"].lora, num_layers=1))
-    dataset = spec.datasets[tune.dataset]
+    spec, dataset = replace(spec, tunes={tune.id: tune}), spec.datasets[tune.dataset]
     (project / dataset.path / dataset.splits["train"]).unlink()
-    assert tuning_rows(spec, tune, project) is None
+    assert tuning_rows(spec, project) == {tune.id: None}
+
+
+def test_a_data_set_is_read_once_however_many_tunings_learn_from_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    write_spec(project, single_spec("llama-lora"))
+    spec = load_spec(project / SPEC, project)
+    tune = replace(spec.tunes["llama-lora"], lora=replace(spec.tunes["llama-lora"].lora, num_layers=1))
+    spec = replace(spec, tunes={name: replace(tune, id=name) for name in ("a", "b", "c")})
+    train, opened = Path(spec.datasets[tune.dataset].splits["train"]).name, Counter[str]()
+
+    def count(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "open":
+            opened[Path(str(arguments[0])).name] += 1
+
+    sys.addaudithook(count)  # stays until the end: a hook cannot be taken away
+    assert len(set(tuning_rows(spec, project).values()) - {None}) == 1
+    assert opened[train] == 1
