@@ -16,7 +16,7 @@ from runner.report.hostile import one_line
 from runner.run.campaign import Planned
 from runner.run.outlook import Outlook
 from runner.run.peaks import peaks_of
-from runner.run.rehearsal import pins_of
+from runner.run.rehearsal import said_of
 from runner.spec.model import ModelSpec, Spec
 
 ANSWERING = ("generate", "score", "select")
@@ -35,7 +35,7 @@ def rehearsal_text(spec: Spec, root: Path, planned: Planned, seen: Outlook, *, n
 
 def _model(model: str, report: dict[str, Any]) -> Iterable[str]:
     for name, tune in report["tunes"].items():
-        off = [f"; {path} {said}" for path, said in pins_of(tune["paths"]).items() if said.startswith("off")]
+        off = [f"; {path} {said.pin}" for path, said in said_of(tune["paths"]).items() if said.pin.startswith("off")]
         yield (
             f"rehearsed  {one_line(name)}: {tune['tokens_per_second']:,.0f} tokens/s at rows of "
             f"{tune['longest_row_tokens']} tokens, {size(tune['peak_memory_bytes'])} at most, resumed to the same "

@@ -15,7 +15,6 @@ from runner.plan.build import build_steps
 from runner.plan.choose import named, with_needs
 from runner.plan.model import Plan, Step
 from runner.plan.names import REHEARSAL, tune_id
-from runner.plan.paths import Pins
 from runner.plan.resolve import make_plan, settled_rehearsals
 from runner.run.account import Account, account
 from runner.run.adapting import Adapted, adaptation, noted, settle, spec_after
@@ -28,7 +27,7 @@ from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock, pin_paths
 from runner.run.loop import Loop, StepOutcome
 from runner.run.real_rows import RealRows
-from runner.run.rehearsal import Course, news
+from runner.run.rehearsal import Course, Seen, news
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan
 from runner.run.signals import resumable
 from runner.run.survey import Survey, need_models, survey
@@ -202,7 +201,7 @@ def _loop(spec: Spec, root: Path, planned: Planned, journal: Journal, options: O
     course = Course(
         planned.steps,
         report=lambda step: _output(loop, step, REHEARSAL),
-        pin=lambda measured: _pin(spec, root, measured, locked=options.locked),
+        pin=lambda seen: _pin(spec, root, seen, locked=options.locked),
         replan=lambda: _targeted(_steps(spec, root), options),
         settle=lambda steps: _without_idle(spec, steps, surveyed, options),
     )
@@ -230,9 +229,9 @@ def _made(loop: Loop, step: str, file: str) -> Path | None:
     return loop.artifacts.place(outcome.key) / file
 
 
-def _pin(spec: Spec, root: Path, measured: Pins, *, locked: bool) -> bool:
+def _pin(spec: Spec, root: Path, seen: Seen, *, locked: bool) -> bool:
     """Write what was measured of fast paths into the lock, as far as it is new; whether one was turned off."""
-    found = news(measured, pins_of(read_lock(root / lock_path(spec.path)) or Lock()))
+    found = news(seen, pins_of(read_lock(root / lock_path(spec.path)) or Lock()))
     said = [pin for pins in (*found.tunes.values(), *found.answers.values()) for pin in pins.values()]
     if not said or locked:
         return False

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runner import files
-from runner.engines.protocol import MEASURED_SECONDS, PAYS
 from runner.errors import StepError
 from runner.plan.model import Step
 from runner.plan.paths import ON, Pins
 from runner.plan.rehearsal import KIND
+
+
+@dataclass(frozen=True)
+class Said:
+    """What comparisons say of one fast path: the pin it gets, and whether it computes something else here."""
+
+    pin: str  # on | off: and why
+    differs: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What rehearsals say of fast paths, by path."""
+
+    tunes: Mapping[str, Mapping[str, Said]] = field(default_factory=dict)  # by tune
+    answers: Mapping[str, Mapping[str, Said]] = field(default_factory=dict)  # by model
+
 
 Report = Callable[[Step], Path | None]  # a rehearsal's report, None where it did not come to an end
 
@@ -28,7 +45,7 @@ class Course:
         self,
         steps: Sequence[Step],
         report: Report,
-        pin: Callable[[Pins], bool],
+        pin: Callable[[Seen], bool],
         replan: Callable[[], Sequence[Step]],
         settle: Callable[[tuple[Step, ...]], tuple[Step, ...]] = lambda steps: steps,
     ) -> None:
@@ -56,17 +73,17 @@ class Course:
             done.append(step)
             yield step
 
-    def measured(self) -> Pins:
+    def measured(self) -> Seen:
         """What the rehearsals say of the fast paths of the tunes and models that stand in their reports."""
-        tunes: dict[str, dict[str, str]] = {}
-        answers: dict[str, dict[str, str]] = {}
+        tunes: dict[str, Mapping[str, Said]] = {}
+        answers: dict[str, Mapping[str, Said]] = {}
         for step in self.steps:
             path = self._report(step) if step.kind == KIND else None
             if path is not None:
                 report = files.read_json(path)
-                tunes |= {name: pins_of(found) for name, found in report["paths"].items()}
-                answers[step.group] = pins_of(report["answer_paths"])
-        return Pins(tunes, answers)
+                tunes |= {name: said_of(found) for name, found in report["paths"].items()}
+                answers[step.group] = said_of(report["answer_paths"])
+        return Seen(tunes, answers)
 
 
 def up_to_rehearsals(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -82,23 +99,15 @@ def up_to_rehearsals(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(s for s in steps if s.id in wanted)
 
 
-def pins_of(compared: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What comparisons say of each path: on, or off where it differs anywhere or clearly does not pay."""
-    found: dict[str, str] = {}
+def said_of(compared: Iterable[Mapping[str, Any]]) -> dict[str, Said]:
+    """What comparisons say of each path: on, or off where any of them found why; that it differs outweighs its time."""
+    found: dict[str, Said] = {}
     for one in compared:
-        said = _pin(one)
-        if said != ON or one["path"] not in found:
+        said = Said(f"off: {one['finding']}" if one["finding"] else ON, differs=_differs(one))
+        held = found.get(one["path"])
+        if held is None or (said.differs, said.pin != ON) > (held.differs, held.pin != ON):
             found[one["path"]] = said
     return found
-
-
-def _pin(one: Mapping[str, Any]) -> str:
-    without, taken = one["seconds"]["without"], one["seconds"]["with"]
-    if _differs(one):
-        return f"off: {one['finding']}"
-    if without >= MEASURED_SECONDS and taken > PAYS * without:
-        return f"off: it takes {taken / without:.2f} times as long"
-    return ON
 
 
 def _differs(one: Mapping[str, Any]) -> bool:
@@ -107,30 +116,28 @@ def _differs(one: Mapping[str, Any]) -> bool:
     return not max(one["loss_difference"], one["gradient_difference"]) <= one["tolerance"]
 
 
-def news(measured: Pins, locked: Pins) -> Pins:
+def news(seen: Seen, locked: Pins) -> Pins:
     """What the lock does not hold yet. What it holds stays, whatever was timed.
 
     Raises:
         StepError: the lock holds a path on that computes something else here.
     """
-    return Pins(
-        _new(measured.tunes, locked.tunes, "tune"),
-        _new(measured.answers, locked.answers, "answers of"),
-    )
+    return Pins(_new(seen.tunes, locked.tunes, "tune"), _new(seen.answers, locked.answers, "answers of"))
 
 
 def _new(
-    measured: Mapping[str, Mapping[str, str]], locked: Mapping[str, Mapping[str, str]], what: str
+    seen: Mapping[str, Mapping[str, Said]], locked: Mapping[str, Mapping[str, str]], what: str
 ) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for name, pins in measured.items():
-        for path, said in pins.items():
+    for name, paths in seen.items():
+        for path, said in paths.items():
             held = locked.get(name, {}).get(path)
             if held is None:
-                found.setdefault(name, {})[path] = said
-            elif held.startswith(ON) and said.startswith("off") and "times as long" not in said:
+                found.setdefault(name, {})[path] = said.pin
+            elif held.startswith(ON) and said.differs:
+                why = said.pin.removeprefix("off: ")
                 raise StepError(
-                    f"{what} {name}: the lock holds the fast path `{path}` on, but here {said.removeprefix('off: ')}",
+                    f"{what} {name}: the lock holds the fast path `{path}` on, but here {why}",
                     help=f"take `{path}` out of the lock's pins of `{name}`: the next run decides it anew",
                 )
     return found

@@ -9,7 +9,7 @@ from runner.errors import StepError
 from runner.files import write_json
 from runner.plan.model import Need, Step
 from runner.plan.paths import Pins
-from runner.run.rehearsal import Course, news, pins_of, up_to_rehearsals
+from runner.run.rehearsal import Course, Said, Seen, news, said_of, up_to_rehearsals
 
 AGREES: dict[str, Any] = {"path": "packed", "loss_difference": 1e-7, "gradient_difference": 1e-6, "tolerance": 1e-4}
 AGREES |= {"seconds": {"without": 2.0, "with": 1.0}, "finding": ""}
@@ -24,35 +24,38 @@ STEPS = (step("prepare/d"), step("rehearse/m", needs=("prepare/d",)), step("tune
 
 
 @pytest.mark.parametrize(
-    ("change", "pin"),
+    ("change", "said"),
     [
-        ({}, "on"),
-        ({"gradient_difference": 0.2, "finding": "it differs by 2e-01"}, "off: it differs by 2e-01"),
-        ({"loss_difference": float("nan"), "finding": "it differs by nan"}, "off: it differs by nan"),
-        ({"seconds": {"without": 2.0, "with": 3.0}}, "off: it takes 1.50 times as long"),
-        ({"seconds": {"without": 2.0, "with": 2.4}}, "on"),
-        ({"seconds": {"without": 0.1, "with": 0.9}}, "on"),  # too short to mean anything
+        ({}, Said("on")),
+        (
+            {"gradient_difference": 0.2, "finding": "it differs by 2e-01"},
+            Said("off: it differs by 2e-01", differs=True),
+        ),
+        ({"loss_difference": float("nan"), "finding": "it differs"}, Said("off: it differs", differs=True)),
+        ({"finding": "it takes 1.50 times as long"}, Said("off: it takes 1.50 times as long")),
     ],
 )
-def test_a_path_is_off_where_it_differs_or_clearly_does_not_pay(change: dict[str, Any], pin: str) -> None:
-    assert pins_of([AGREES | change]) == {"packed": pin}
+def test_a_path_is_off_where_it_differs_or_clearly_does_not_pay(change: dict[str, Any], said: Said) -> None:
+    assert said_of([AGREES | change]) == {"packed": said}
 
 
 def test_one_set_of_answers_that_differ_is_enough() -> None:
     same = {"path": "batch", "different": [], "seconds": {"without": 2.0, "with": 1.0}, "finding": ""}
     other = same | {"different": ["s1"], "finding": "1 of 4 answers differ"}
-    assert pins_of([same, other, same]) == {"batch": "off: 1 of 4 answers differ"}
+    slow = same | {"finding": "it takes 1.50 times as long"}
+    for compared in ([same, other, slow], [slow, other, same]):
+        assert said_of(compared) == {"batch": Said("off: 1 of 4 answers differ", differs=True)}
 
 
 def test_what_the_lock_holds_is_not_decided_again() -> None:
-    measured = Pins({"a": {"packed": "off: it takes 1.50 times as long"}, "b": {"packed": "on"}})
-    found = news(measured, Pins({"a": {"packed": "on"}}))
+    seen = Seen({"a": {"packed": Said("off: it takes 1.50 times as long")}, "b": {"packed": Said("on")}})
+    found = news(seen, Pins({"a": {"packed": "on"}}))
     assert found == Pins({"b": {"packed": "on"}}, {})
 
 
 def test_a_locked_path_that_computes_something_else_here_is_refused() -> None:
     with pytest.raises(StepError, match="`packed` on, but here it differs by 1") as raised:
-        news(Pins({"a": {"packed": "off: it differs by 1"}}), Pins({"a": {"packed": "on"}}))
+        news(Seen({"a": {"packed": Said("off: it differs by 1", differs=True)}}), Pins({"a": {"packed": "on"}}))
     assert "lock's pins of `a`" in raised.value.help
 
 
@@ -72,15 +75,15 @@ def walk(course: Course) -> list[str]:
 
 
 def test_steps_go_on_as_planned_where_nothing_was_turned_off(tmp_path: Path) -> None:
-    measured: list[Pins] = []
+    measured: list[Seen] = []
 
-    def pin(pins: Pins) -> bool:
-        measured.append(pins)
+    def pin(seen: Seen) -> bool:
+        measured.append(seen)
         return False
 
     course = Course(STEPS, lambda _: report(tmp_path, AGREES), pin, lambda: pytest.fail("nothing to plan anew"))
     assert walk(course) == [s.id for s in STEPS]
-    assert measured == [Pins({"m": {"packed": "on"}}, {"m": {}})]
+    assert measured == [Seen({"m": {"packed": Said("on")}}, {"m": {}})]
 
 
 def test_a_path_that_was_turned_off_is_rehearsed_and_planned_anew_before_any_tuning(tmp_path: Path) -> None:
