@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.plan.kinds import KINDS, WEIGHTS
 from runner.plan.model import Step
 from runner.plan.names import INPUTS, kind_of, name_of
 
 UNKNOWN = "no step like it ran on this machine yet"
-LIGHT = ("prepare", "score", "select", "lengths", "overlap", "baselines", "forecast")  # no weights are loaded
+HEAVY = frozenset(name for name, kind in KINDS.items() if kind.loads == WEIGHTS)
 MODEL = "model"  # the role of weights among a step's inputs
 
 
@@ -67,9 +68,9 @@ def duration_of(step: Step, history: History, *, weights: str = "") -> Duration:
         last = same[-1]
         scale = work / last.work if work and last.work else 1.0
         return Duration(last.seconds * scale, "its last run" if scale == 1 else f"its last run, {scale:.2g} × the work")
-    if step.group and step.kind not in LIGHT:
+    if step.group and step.kind in HEAVY:
         return _rehearsed(step, history, work) or _alike(step, history, work, weights)
-    kin = [p.seconds for p in history.past if p.kind == step.kind and step.kind in LIGHT]
+    kin = [p.seconds for p in history.past if p.kind == step.kind and step.kind not in HEAVY]
     if kin:
         return Duration(statistics.median(kin), f"the median of {len(kin)} {step.kind} steps")
     return Duration(None, UNKNOWN)

@@ -10,34 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.canonical import PREFIX, digest_value, short
+from runner.plan.kinds import KINDS, SCORING_PACKAGES
 from runner.plan.model import Reason, Step
 from runner.spec.model import Key, Position
 
-# Raised when a change of the code makes a kind's outputs different for equal inputs.
-IMPLEMENTATION = {
-    "prepare": 4,
-    "lengths": 1,
-    "overlap": 2,
-    "tune": 3,
-    "generate": 4,
-    "score": 2,
-    "baselines": 2,
-    "select": 1,
-    "rehearse": 2,
-    "forecast": 2,
-}
-
-# The parts of the environment that can change a kind's outputs; for the other kinds it is the environment class.
-SCORING_PACKAGES = ("rapidfuzz", "sacrebleu")
-ENVIRONMENT_PARTS: dict[str, tuple[str, ...]] = {
-    "prepare": ("pillow",),
-    "lengths": ("mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow"),
-    "forecast": ("mlx", "mlx-lm", "mlx-vlm", "transformers", "tokenizers", "pillow", "backend"),
-    "score": SCORING_PACKAGES,
-    "baselines": SCORING_PACKAGES,
-    "select": (),
-    "overlap": (),
-}
+IMPLEMENTATION = {name: kind.implementation for name, kind in KINDS.items()}
 
 
 @dataclass(frozen=True)
@@ -79,7 +56,7 @@ def components(
 
 def environment_of(kind: str, environment: Mapping[str, str]) -> dict[str, str]:
     """The parts of `environment` that can change what a step of this kind makes."""
-    parts = ENVIRONMENT_PARTS.get(kind)
+    parts = KINDS[kind].environment if kind in KINDS else None
     return {k: v for k, v in environment.items() if (k not in SCORING_PACKAGES if parts is None else k in parts)}
 
 

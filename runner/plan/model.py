@@ -29,7 +29,7 @@ class Step:
     """One unit of work. All that it reads of the spec is `params` (plain JSON data), so its key holds all of it."""
 
     id: str  # "tune/qwen-lora"
-    kind: str  # prepare | lengths | forecast | overlap | rehearse | tune | generate | score | baselines | select
+    kind: str  # one of `plan.kinds`
     params: dict[str, Any]
     needs: tuple[Need, ...] = ()
     sources: tuple[Source, ...] = ()

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runner.plan.kinds import KINDS
 from runner.record.model import StepRecord
-
-KINDS = ("prepare", "lengths", "forecast", "rehearse", "tune", "select", "generate", "baselines", "score")
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner import files
+from runner.plan.kinds import KINDS
 from runner.plan.names import FINDINGS, baselines_id, kind_of, name_of, overlap_id, prepare_id
 from runner.spec.model import Spec
 from runner.store.artifacts import Artifacts
 from runner.store.manifest import Manifest
 
-CHECKING = ("prepare", "lengths", "overlap")  # kinds of steps that leave findings about data
 MOST_TOLD = 5
 
 
 def warnings_of(manifest: Manifest, artifacts: Artifacts) -> list[str]:
     """What a finished step found odd about data, one line each, the first few; [] for steps that look at none."""
-    if kind_of(manifest.step) not in CHECKING or FINDINGS not in manifest.outputs:
+    if not KINDS[manifest.kind].has_findings or FINDINGS not in manifest.outputs:
         return []
     found = files.read_json(artifacts.place(manifest.key) / FINDINGS)["findings"]
     more = [f"{len(found) - MOST_TOLD:,} more of {manifest.step}: see the report"] if len(found) > MOST_TOLD else []

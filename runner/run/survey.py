@@ -13,7 +13,7 @@ from runner.models.facts import facts_of
 from runner.models.locate import find_checkpoint, locate_checkpoint
 from runner.models.lock import lock_path, pinned_commit, read_lock
 from runner.models.vet import vet_checkpoint
-from runner.plan.keys import SCORING_PACKAGES
+from runner.plan.kinds import SCORING_PACKAGES
 from runner.plan.resolve import Known
 from runner.spec.model import ModelSpec, Spec
 from runner.store.artifacts import Artifacts

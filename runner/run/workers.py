@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.machine.blas import child_environment, find
+from runner.plan.kinds import KINDS, TOKENIZERS
 from runner.plan.model import Step
 from runner.run.child import Worker, import_path
 from runner.run.watched import Watched
 
 MODEL, READER, LIGHT = "model", "reader", "light"
-READS = ("lengths", "forecast")  # kinds of steps that load tokenizers and processors, and no weights
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Workers:
 
     def serving(self, step: Step) -> Watched:
         """The worker for a step, started if there is none."""
-        role = MODEL if step.group else READER if step.kind in READS else LIGHT
+        role = MODEL if step.group else READER if KINDS[step.kind].loads == TOKENIZERS else LIGHT
         if role == MODEL:
             self._make_way(step.group)
         elif role == READER and role not in self._running and MODEL in self._running:

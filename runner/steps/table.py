@@ -17,14 +17,17 @@ STEPS = {
     "score": "runner.steps.score",
     "baselines": "runner.steps.baselines",
     "select": "runner.steps.select",
+}
+# Work of the same shape that is no step of a plan.
+ASIDE = {
     "fuse": "runner.steps.fuse",
     "show": "runner.steps.show",
 }
 
 
 def run_step(request: StepRequest, around: Surroundings) -> StepResult:
-    """Run one step of any kind into `request.out`."""
-    module = importlib.import_module(STEPS[request.kind])
+    """Run one step, or work aside, of any kind into `request.out`."""
+    module = importlib.import_module({**STEPS, **ASIDE}[request.kind])
     result = module.run(request, around)
     assert isinstance(result, StepResult)
     return result

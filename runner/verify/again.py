@@ -13,14 +13,14 @@ from typing import Any, get_args, get_type_hints
 from runner.canonical import short
 from runner.errors import IntegrityError, UsageError
 from runner.plan.keys import Components
+from runner.plan.kinds import KINDS
 from runner.plan.model import Need, Source, Step
 from runner.plan.names import name_of
 from runner.record.model import Record, StepRecord
 from runner.record.shape import ShapeError, build
 from runner.spec.model import GenerateSpec, LoraSpec, MetricSpec, TrainSpec
 
-# What these steps make is a measurement of the machine: no two runs of it are equal, and nothing is proven by it.
-MEASURING = frozenset({"rehearse"})
+MEASURING = frozenset(name for name, kind in KINDS.items() if kind.is_measurement)
 # Canonical JSON writes 0.0 as 0; what a step reads has the types of the spec again.
 SPECS: dict[str, type] = {"lora": LoraSpec, "train": TrainSpec, "settings": GenerateSpec}
 

@@ -17,7 +17,8 @@ from typing import Any
 from runner.canonical import PREFIX, plain
 from runner.errors import InvalidError
 from runner.machine.file_digests import FileDigests
-from runner.plan.keys import ENVIRONMENT_PARTS, IMPLEMENTATION
+from runner.plan.keys import IMPLEMENTATION
+from runner.plan.kinds import KINDS
 from runner.plan.params import prepare_params
 from runner.record.model import Record, StepRecord
 from runner.samples.prepare import Prepared, prepare
@@ -97,7 +98,7 @@ def _other_package(step: StepRecord, prepared: Prepared) -> str:
     if not any(sample.images for samples in prepared.samples.values() for sample in samples):
         return ""
     recorded = mapping(step.components.get("environment"))
-    for package in ENVIRONMENT_PARTS[PREPARE]:
+    for package in KINDS[PREPARE].environment or ():
         if recorded.get(package) != _installed(package):
             return f"{package} {str(recorded.get(package))[:40]}"
     return ""

@@ -16,6 +16,7 @@ from runner.errors import IntegrityError, some
 from runner.plan.arms import arms_of
 from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
+from runner.plan.kinds import KINDS
 from runner.plan.model import Step
 from runner.plan.names import HISTORY, baselines_id, lengths_id, name_of, prepare_id, score_id
 from runner.record.model import Record, StepRecord
@@ -26,16 +27,7 @@ from runner.verify.model import Finding, cut, failed, mapping, ok
 from runner.verify.recompute import values_of
 
 FINISHED = ("run", "cached")
-# Kinds of steps that the spec alone describes, but for what is SETTLED.
-FROM_SPEC = frozenset({"prepare", "lengths", "overlap", "tune", "generate", "score", "baselines", "select"})
-# Parts of a step's params that the lock and the machine settle where the spec leaves them open.
-SETTLED = {
-    "tune": {
-        f"train.{name}"
-        for name in ("micro_batch", "grad_checkpoint", "pack", "share_prefix", "cache_vision", "cache_frozen_layers")
-    },
-    "generate": {"settings.batch_size", "settings.share_prefix", "settings.pack"},
-}
+FROM_SPEC = frozenset(name for name, kind in KINDS.items() if kind.is_of_spec)
 # Inputs without which a step would be another one, whatever its version.
 ESSENTIAL = frozenset({"dataset", "model", "train", "start_adapter", "inputs", "adapter", "samples", "completions"})
 
@@ -236,7 +228,7 @@ def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Itera
 
 def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
     """The parameters of one step against those that the spec gives it, by the names that both have."""
-    settled = SETTLED.get(step.kind, set()) - _said(step, spec)
+    settled = KINDS[step.kind].settled - _said(step, spec)
     for place, planned, recorded in _apart(plain(step.params), run.parts[name].params):
         if place not in settled:
             yield f"`{cut(name)}` ran with `{place}` {cut(recorded)}, its spec says {cut(planned)}"
