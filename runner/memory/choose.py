@@ -14,6 +14,8 @@ GIGABYTE = 10**9
 RUNTIME_BYTES = 600_000_000  # Python, the packages and the driver, which MLX does not count
 CACHE_BYTES = 512 * 2**20  # MLX's buffer cache, whose limit the engines set
 FORECAST_ERROR = 0.03  # of the line
+STEP_BYTES = 10**8  # of limits that are advised
+_SMALLER = "take a smaller or more quantized model"
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Budget:
     line_bytes: int  # the lower of the limit and what the machine has
     reserve_bytes: int  # for what a forecast does not count: runtime, cache, the guard's margin, its own error
     reason: str
+    limited: bool = True  # by `limits.memory`, else by the machine
 
     @property
     def fits_bytes(self) -> int:
@@ -49,11 +52,9 @@ def budget_for(limit_bytes: int | None, machine_bytes: int | None) -> Budget | N
     line = min(known)
     lines = lines_under(line)
     reserve = RUNTIME_BYTES + CACHE_BYTES + (line - lines.kill_bytes) + int(FORECAST_ERROR * line)
-    if limit_bytes is not None and limit_bytes == line:
-        reason = f"the limit of {gigabytes(line)}"
-    else:
-        reason = f"the {gigabytes(line)} that this machine can give"
-    return Budget(line, reserve, reason)
+    limited = limit_bytes is not None and limit_bytes == line
+    reason = f"the limit of {gigabytes(line)}" if limited else f"the {gigabytes(line)} that this machine can give"
+    return Budget(line, reserve, reason, limited)
 
 
 def candidates_for(train: TrainSpec) -> tuple[tuple[int, bool], ...]:
@@ -119,8 +120,15 @@ def refusal(
     """The error for a tuning of which no candidate fits: what was predicted, and which edit would fit (exit 10)."""
     least = min(candidates, key=lambda c: c.peak.peak_bytes)
     need = f"{gigabytes(least.peak.peak_bytes)} ({_named(least)}, {least.peak.phase})"
-    last = "tune fewer layers (`lora.num_layers`), or raise `limits.memory`"
-    return _refused(step, need, budget, remedies, last, weights_bytes=weights_bytes)
+    return _refused(
+        step,
+        need,
+        least.peak.peak_bytes,
+        budget,
+        remedies,
+        "tune fewer layers (`lora.num_layers`)",
+        weights_bytes=weights_bytes,
+    )
 
 
 def refusal_of_answers(
@@ -128,8 +136,15 @@ def refusal_of_answers(
 ) -> ResourceError:
     """The error for answers that fit in no way: what was predicted, and which edit would fit (exit 10)."""
     need = f"{gigabytes(least.peak.peak_bytes)} ({answers_named(least.batch, shape)}, {least.peak.phase})"
-    last = "take a smaller or more quantized model, or raise `limits.memory`"
-    return _refused(step, need, budget, remedies, last, weights_bytes=weights_bytes)
+    return _refused(
+        step,
+        need,
+        least.peak.peak_bytes,
+        budget,
+        remedies,
+        _SMALLER,
+        weights_bytes=weights_bytes,
+    )
 
 
 def answers_named(batch: int, shape: AnswerShape) -> str:
@@ -139,15 +154,26 @@ def answers_named(batch: int, shape: AnswerShape) -> str:
 
 
 def _refused(
-    step: str, need: str, budget: Budget, remedies: Sequence[Remedy], last: str, *, weights_bytes: int
+    step: str,
+    need: str,
+    peak_bytes: int,
+    budget: Budget,
+    remedies: Sequence[Remedy],
+    last: str,
+    *,
+    weights_bytes: int,
 ) -> ResourceError:
     room = f"the {gigabytes(budget.fits_bytes)} that fit under {budget.reason}"
     message = f"{step}: predicted peak {need} is over {room}, {gigabytes(budget.reserve_bytes)} aside"
+    least = f"{least_line(peak_bytes) / GIGABYTE:.1f}GB"
+    enough = f"`limits.memory: {least}` is the least that works" if budget.limited else f"{least} of memory would do"
+    if budget.fits_bytes == 0:
+        return ResourceError(message, help=f"nothing fits beside what is set aside: {enough}")
     if weights_bytes > budget.fits_bytes:
-        text = f"the model's weights alone are {gigabytes(weights_bytes)}; take a smaller or more quantized model"
-        return ResourceError(message, help=f"{text}, or raise `limits.memory`")
+        text = f"the model's weights alone are {gigabytes(weights_bytes)}; {_SMALLER}"
+        return ResourceError(message, help=f"{text}, or else {enough}")
     if not remedies:
-        return ResourceError(message, help=last)
+        return ResourceError(message, help=f"{last}, or else {enough}")
     first = remedies[0]
     edit = f"`{first.key}: {first.value}` would need {gigabytes(first.peak_bytes)}"
     return ResourceError(message, help=edit)
@@ -157,6 +183,14 @@ def largest_that_fits(peaks: Mapping[int, int], budget: Budget, key: str) -> Rem
     """The largest value whose forecast fits, of `peaks` by value."""
     fitting = [value for value, peak in peaks.items() if peak <= budget.fits_bytes]
     return Remedy(key, str(max(fitting)), peaks[max(fitting)]) if fitting else None
+
+
+def least_line(peak_bytes: int) -> int:
+    """The least limit, in steps of 100 MB, under which such a forecast fits."""
+    line = -(-(peak_bytes + RUNTIME_BYTES + CACHE_BYTES) // STEP_BYTES) * STEP_BYTES
+    while (budget := budget_for(line, None)) and budget.fits_bytes < peak_bytes:
+        line += STEP_BYTES
+    return line
 
 
 def gigabytes(count: int) -> str:

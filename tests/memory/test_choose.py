@@ -1,5 +1,5 @@
 from runner.errors import ExitCode
-from runner.memory.choose import Remedy, budget_for, candidates_for, choose, largest_that_fits, refusal
+from runner.memory.choose import Remedy, budget_for, candidates_for, choose, largest_that_fits, least_line, refusal
 from runner.memory.forecast import Candidate
 from runner.memory.model import Forecast
 from runner.spec.model import TrainSpec
@@ -53,6 +53,19 @@ def test_a_limit_below_the_reserve_fits_nothing():
     budget = budget_for(300 * 10**6, None)
     assert budget.fits_bytes == 0
     assert choose(FOUR, budget) is None
+
+
+def test_the_least_limit_that_works_is_named_and_works():
+    peak = 9 * 10**6
+    tiny = [Candidate((Forecast("update", peak, peak, "trace"),), micro_batch=1, grad_checkpoint=True)]
+    said = refusal("tune/a", tiny, budget_for(100 * 10**6, None), [], weights_bytes=10**6).help
+    assert "`limits.memory: 1.5GB` is the least that works" in said
+    assert "smaller" not in said
+    for bytes_needed in (peak, 5 * GB, 40 * GB):
+        line = least_line(bytes_needed)
+        assert budget_for(line, None).fits_bytes >= bytes_needed
+        assert budget_for(line - 10**8, None).fits_bytes < bytes_needed
+    assert "limits.memory" not in refusal("tune/a", FOUR, budget_for(None, 8 * GB), [], weights_bytes=1).help
 
 
 def test_when_nothing_fits_the_error_names_the_prediction_and_the_edit():
