@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
 from runner.errors import Diagnostic
@@ -51,11 +52,12 @@ def _unknown(tree: Tree, fault: Fault, schema: dict[str, Any]) -> Diagnostic:
     origin = tree.nearest(fault.place)
     known = keys_at(schema, fault.place[:-1])
     word = str(fault.place[-1])
+    typed = unicodedata.normalize("NFKC", word).strip()  # without full-width spaces and colons
     holder = dotted(origin.written[:-1])
     where = f" in `{holder}`" if holder else ""
-    near = closest(word, known, likeness=0.8)  # a slip of the keyboard, before a key in the wrong section
-    help = foreign(word, known) or ("" if near else _elsewhere(word, schema, fault.place[:-1], known))
-    help = help or did_you_mean(word, known, what="keys known here")
+    near = closest(typed, known, likeness=0.8)  # a slip of the keyboard, before a key in the wrong section
+    help = foreign(typed, known) or ("" if near else _elsewhere(typed, schema, fault.place[:-1], known))
+    help = help or did_you_mean(typed, known, what="keys known here")
     return at_key(origin, "E101", f"unknown key `{word[:80]}`{where}", help=help)
 
 
@@ -191,6 +193,9 @@ def _wanted(fault: Fault, value: str = "") -> str:
         percent = fault.value.removesuffix("%")
         if percent != fault.value and _is_number(percent):
             return f"write {float(percent) / 100:g}"
+        narrow = unicodedata.normalize("NFKC", fault.value)
+        if narrow != fault.value and _is_number(narrow):
+            return f"its digits are full-width: write {narrow}"
         return "write the number without quotes" if _is_number(fault.value) else f"write {_kinds(kinds)}"
     if kinds == "string" and isinstance(fault.value, int | float):
         return f'write "{fault.value}" for a text' if not isinstance(fault.value, bool) else ""

@@ -9,9 +9,14 @@ import yaml
 from runner.errors import Diagnostic
 from runner.spec.source import START, Source, Span, at_span
 
+_WIDE = {"\uff1a": ("colon", ": "), "\u3000": ("space", " ")}  # as Korean and Japanese keyboards type them
+
 
 def syntax_error(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
     """What the parser could not read, where, and what is most often behind it."""
+    wide = _full_width(source, error.context_mark) if "simple key" in str(error.context) else None
+    if wide:
+        return wide
     mark = error.problem_mark or error.context_mark
     message = str(error.problem or error.context or "this is not YAML")
     span = START if mark is None else Span(mark.line, mark.column, mark.line, mark.column + 1)
@@ -32,6 +37,18 @@ def syntax_error(source: Source, error: yaml.MarkedYAMLError) -> Diagnostic:
             help = help or f"a bracket that is opened on line {error.context_mark.line + 1} is not closed"
     help = help or _open_or_colon(source, span)
     return at_span(source, span, "E004", f"this is not YAML: {message}", help=help, note=note)
+
+
+def _full_width(source: Source, began: yaml.Mark | None) -> Diagnostic | None:
+    """A full-width colon or space where a key began that never ended: YAML finds that out on the next line only."""
+    line = source.lines[began.line] if began and began.line < len(source.lines) else ""
+    column = next((i for i, character in enumerate(line) if character in _WIDE), None)
+    if began is None or column is None or ": " in line or line.rstrip().endswith(":"):
+        return None
+    name, plain = _WIDE[line[column]]
+    span = Span(began.line, column, began.line, column + 1)
+    help = f"write `{plain}`" if plain.strip() else "write an ordinary space"
+    return at_span(source, span, "E004", f"this is not YAML: a full-width {name} is a letter to it", help=help)
 
 
 def _open_or_colon(source: Source, span: Span) -> str:
