@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runner.report.explain import Baseline
+from runner.report.render import render
 from runner.report.view import View, view
 from tests.report.sample_campaign import sample_evidence, sample_record
 
@@ -73,3 +74,12 @@ def test_baselines_of_metrics_that_are_no_target_are_shown_too() -> None:
     (found,) = view(replace(record, measures=measures), (), ()).more_baselines
     assert (found.metric, found.after) == ("image_analysis.failure_rate", 0.0)
     assert [(row.rule, row.beats) for row in found.rows] == [("lead", True), ("copy", False)]
+
+
+@pytest.mark.parametrize(("value", "explained"), [(0.0, 1), (0.2, 0)])
+def test_the_warning_sign_is_explained_only_where_a_rule_carries_it(value: float, explained: int) -> None:
+    record = sample_record()
+    failures = {**record.measures["image_analysis.failure_rate"], "baselines": {"lead": value}}
+    measures = {**record.measures, "image_analysis.failure_rate": failures}
+    made = render(replace(record, measures=measures), (), format="html", language="en", history=())
+    assert made.count('<p class="quiet">⚠') == explained
