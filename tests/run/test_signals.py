@@ -9,6 +9,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runner.errors import ExitCode
@@ -80,6 +81,7 @@ def test_a_closed_output_ends_with_141_and_leaves_no_worker(fresh: Path) -> None
     longer(fresh)
     process = mini.start(fresh, "apply", mini.SPEC_PATH, "--format", "json")
     wait_for(process, "update")
+    assert workers_of(fresh) != []
     assert process.stdout is not None
     process.stdout.close()
     process.wait(timeout=300)
@@ -92,12 +94,11 @@ def test_a_closed_output_ends_with_141_and_leaves_no_worker(fresh: Path) -> None
 def workers_of(root: Path) -> list[int]:
     """Worker processes whose working folder is this project."""
     found = []
-    for path in Path("/proc").glob("[0-9]*"):
+    for process in psutil.process_iter():
         try:
-            command = (path / "cmdline").read_bytes()
-            if b"runner.run.worker" in command and (path / "cwd").resolve() == root.resolve():
-                found.append(int(path.name))
-        except OSError:
+            if "runner.run.worker" in process.cmdline() and Path(process.cwd()).samefile(root):
+                found.append(process.pid)
+        except (psutil.Error, OSError):  # it has ended, or is another user's
             continue
     return found
 
