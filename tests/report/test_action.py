@@ -6,10 +6,8 @@ What the comment, the step summary, the annotations, JUnit and the exit code say
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ from lxml import etree
 
 from runner.models.lock import lock_path
 from runner.store import ssot
-from tests.report.test_ci import ROOT, git
+from tests.report.test_ci import ROOT, around, git
 from tests.verify.campaign import SPEC_PATH, Project
 
 pytestmark = pytest.mark.slow
@@ -97,15 +95,13 @@ class Forge:
     def _step(self, name: str, inputs: dict[str, str], summary: Path, told: str) -> tuple[int, str]:
         values = {f"inputs.{name}": value for name, value in inputs.items()}
         values |= {"github.action_path": str(ROOT), "steps.gate.outputs.exit-code": told}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "LORARUN_"))}
+        environment = around(self.checkout.parent)
         for key, text in STEPS[name]["env"].items():
             environment[key] = re.sub(r"\$\{\{ (.+?) \}\}", lambda m: values.get(m.group(1), ""), text)
         environment |= {
             "GITHUB_ACTIONS": "true",
             "GITHUB_STEP_SUMMARY": str(summary),
             "GITHUB_OUTPUT": str(self.checkout.parent / "output"),
-            "LORARUN_COMMAND": f"{sys.executable} -m runner.cli.main",
-            "PYTHONPATH": str(ROOT),
         }
         shell = ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", "-c", STEPS[name]["run"]]
         done = subprocess.run(

@@ -27,25 +27,34 @@ def git(root: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
+def around(folder: Path) -> dict[str, str]:
+    """The environment of a CI's job that has `lorarun` installed, by a name that says nothing of where Python lies."""
+    program = folder / "bin" / "lorarun"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m runner.cli.main "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "LORARUN_"))}
+    return {**kept, "PYTHONPATH": str(ROOT), "PATH": f"{program.parent}{os.pathsep}{kept['PATH']}"}
+
+
 def gate(root: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("GITHUB_", "LORARUN_"))}
-    command = f"{sys.executable} -m runner.cli.main"
-    environment |= {"PYTHONPATH": str(ROOT), "LORARUN_COMMAND": command, **variables}
+    environment = {**around(root.parent), **variables}
     return subprocess.run(["bash", GATE], cwd=root, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    git(tmp_path, "init", "-q")
-    (tmp_path / "specs").mkdir()
+    root = tmp_path / "a project"
+    (root / "specs").mkdir(parents=True)
+    git(root, "init", "-q")
     spec = (ROOT / "specs" / "demo.yaml").read_text(encoding="utf-8")
-    (tmp_path / "specs" / "demo.yaml").write_text(spec, encoding="utf-8")
+    (root / "specs" / "demo.yaml").write_text(spec, encoding="utf-8")
     name = yaml.safe_load(spec)["metadata"]["name"]
     record = sample_record("FAIL")
-    store(tmp_path, [replace(record, campaign=name)], sample_evidence(2))
-    git(tmp_path, "add", "-A")
-    git(tmp_path, "commit", "-qm", "base")
-    return tmp_path
+    store(root, [replace(record, campaign=name)], sample_evidence(2))
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "base")
+    return root
 
 
 @pytest.mark.slow
@@ -118,10 +127,10 @@ def test_without_spec_and_base_the_gate_checks_every_spec_with_a_record(project:
 
 
 def test_the_gate_fails_where_it_cannot_tell_what_to_check(project: Path, tmp_path: Path) -> None:
-    program = tmp_path / "lorarun"
+    program = tmp_path / "broken"
     program.write_text('#!/bin/sh\n[ "$2" = verify ] || exit 2\n')
     program.chmod(0o755)
-    done = gate(project, LORARUN_COMMAND=str(program))
+    done = gate(project, LORARUN_COMMAND="../broken")
     assert done.returncode == 2, done.stdout + done.stderr
     assert "could not tell what to check" in (project / "lorarun-report" / "comment.md").read_text(encoding="utf-8")
 

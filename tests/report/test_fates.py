@@ -1,8 +1,7 @@
-"""A chain's ledger, held against a few plain lines over the newest demo record's own answers."""
+"""A chain's ledger, held against a few plain lines over the answers of a demo record."""
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections import Counter
@@ -15,15 +14,16 @@ from typing import Any
 import pytest
 from lxml import html as lxml_html
 
-from runner.record.codec import from_json
 from runner.record.model import Record
 from runner.report.chain import Attribution
 from runner.report.fates import fates
 from runner.report.reading import evidence
 from runner.report.render import render
 from runner.report.view import view
+from runner.store import ssot
+from runner.store.find import find
 
-SSOT = Path(__file__).parents[2] / "ssot"
+ROOT = Path(__file__).parents[2]
 FATES = {(False, True): "fixed", (True, False): "regressed", (True, True): "kept", (False, False): "still_wrong"}
 STAGES = ("reading", "filing")
 ARMS = ("before", "after", "reference>chain-lora")
@@ -31,11 +31,8 @@ ARMS = ("before", "after", "reference>chain-lora")
 
 @cache
 def demo() -> tuple[Record, list[dict[str, Any]]]:
-    records = [from_json(path.read_bytes()) for path in (SSOT / "records").glob("*.json")]
-    newest = max((r for r in records if r.campaign == "demo"), key=lambda r: r.created)
-    path = SSOT / "evidence" / (newest.evidence.removeprefix("sha256:") + ".jsonl.gz")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return newest, [json.loads(line) for line in lines]
+    record = find(ROOT, "3c23c7212e58", ssot.records(ROOT)).record
+    return record, [dict(row) for row in ssot.read_evidence(ROOT, record)]
 
 
 @cache
