@@ -11,16 +11,17 @@ from runner.spec.model import Spec
 
 def recipe_digest(spec: Spec) -> str:
     """Digest of everything that decides which artifacts are made."""
-    return digest_value(
-        {
-            "seed": spec.seed,
-            "models": plain(spec.models),
-            "datasets": plain(spec.datasets),
-            "tunes": plain(spec.tunes),
-            "chains": plain(spec.chains),
-            "evaluations": plain(spec.evaluations),
-        }
-    )
+    parts = {
+        "seed": spec.seed,
+        "models": plain(spec.models),
+        "datasets": plain(spec.datasets),
+        "tunes": plain(spec.tunes),
+        "chains": plain(spec.chains),
+        "evaluations": plain(spec.evaluations),
+    }
+    if spec.sweeps:  # a recipe without a sweep has the digest that it had before there were any
+        parts["sweeps"] = plain(spec.sweeps)
+    return digest_value(parts)
 
 
 def policy_digest(spec: Spec) -> str:

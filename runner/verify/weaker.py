@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.metrics.table import METRICS
-from runner.spec.model import AcceptanceSpec, GuardSpec, LimitSpec, MetricSpec, Spec, TargetSpec
+from runner.spec.model import AcceptanceSpec, ChainSpec, GuardSpec, LimitSpec, MetricSpec, Spec, TargetSpec
 
 # From the most lenient to the strictest.
 PROOFS = ("estimate", "above_baseline", "half", "target")
@@ -27,6 +27,8 @@ READ = (
     "facts",
     "cluster_by",
 )
+# How answers are made: other settings give other answers, also of the model before tuning that a gain is measured on.
+ANSWERED = ("max_tokens", "temperature", "top_p", "consistency_temperature")
 REPEATS = ("consistency_samples", "consistency_runs", "determinism_samples")  # answers asked for again
 
 
@@ -57,9 +59,14 @@ def _measured(before: Spec, after: Spec) -> Iterator[Weakening]:
             continue
         for field in ("subject", "dataset", "split", "format", "paraphrases"):
             yield from _same(f"evaluations.{name}.{field}", getattr(old, field), getattr(new, field))
+        for field in ANSWERED:
+            place = f"evaluations.{name}.generate.{field}"
+            yield from _same(place, getattr(old.generate, field), getattr(new.generate, field))
         for field in REPEATS:
             place = f"evaluations.{name}.generate.{field}"
             yield from _floor(place, getattr(old.generate, field), getattr(new.generate, field))
+        if old.subject in before.chains and old.subject in after.chains:
+            yield from _stages(before.chains[old.subject], after.chains[old.subject])
         options, ids = {m.name: m.options for m in new.metrics}, {m.id for m in new.metrics}
         for metric in metrics:
             place = f"evaluations.{name}.metrics[{metric.name}]"
@@ -68,6 +75,15 @@ def _measured(before: Spec, after: Spec) -> Iterator[Weakening]:
             else:
                 yield Weakening(place, "it is no longer measured, so nothing holds it")
     yield from _data(before, after)
+
+
+def _stages(before: ChainSpec, after: ChainSpec) -> Iterator[Weakening]:
+    """How long the answers of a judged chain's stages may be."""
+    there = {stage.id: stage for stage in after.stages}
+    for stage in before.stages:
+        if stage.id in there:
+            place = f"chains.{before.id}.stages[{stage.id}].max_tokens"
+            yield from _same(place, stage.max_tokens, there[stage.id].max_tokens)
 
 
 def _judged(spec: Spec) -> dict[str, list[MetricSpec]]:

@@ -137,6 +137,31 @@ def test_what_guards_of_all_watched_cannot_be_taken_away_unseen(project, guards,
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        (
+            "determinism]",
+            "determinism]\n    generate: {max_tokens: 4}",
+            "evaluations.summary.generate.max_tokens: 256 → 4",
+        ),
+        (
+            "determinism]",
+            "determinism]\n    generate: {temperature: 5}",
+            "evaluations.summary.generate.temperature: 0 → 5",
+        ),
+        ('{draft}"', '{draft}", max_tokens: 4', "chains.twice.stages[final].max_tokens: None → 4"),
+    ],
+)
+def test_answers_that_are_made_otherwise_are_another_gate(project, old, new, place):
+    """A wordy model before tuning that is cut after four tokens scores nothing, and anything is a gain on that."""
+    project.edit_spec("{metrics: [summary.rougeL, summary.chrf]", "{metrics: all")
+    before = load_spec(project.spec, project.root)
+    project.edit_spec(old, new)
+    [found] = weakenings(before, load_spec(project.spec, project.root))
+    assert f"{found.place}: {found.message}" == place
+
+
+@pytest.mark.parametrize(
     ("old", "new"),
     [
         ("title: 작은 캠페인", "title: 큰 캠페인"),
