@@ -95,7 +95,7 @@ def attribute(
     names += [arm(first, seconds[-1])] if len(seconds) > 2 else []
     names += [oracle] if oracle in arms else []
     columns = _columns(arms, names, info, clusters, seed)
-    parts = _parts({name: _sign(info) * values for name, values in columns.items()}, info, first, second, seconds)
+    parts = _parts({name: info.sign * values for name, values in columns.items()}, info, first, second, seconds)
     return Attribution(
         firsts=(BASE, first, *([REFERENCE] if oracle in arms else [])),
         seconds=tuple(seconds),
@@ -103,10 +103,6 @@ def attribute(
         shares=tuple(_share(name, title, values, confidence) for name, title, values in parts),
         n=len(arms[names[0]].sample_ids),
     )
-
-
-def _sign(info: MetricInfo) -> int:
-    return 1 if info.direction == "higher" else -1
 
 
 def _parts(
@@ -126,10 +122,9 @@ def _parts(
         parts.append(("chain_adapter", f"tuning on the chain (`{seconds[-1]}`) beyond both", end - tt))
     if oracle is not None:
         parts.append(("lost_first", "lost in the first stage, against the right analysis", end - oracle))
-        best = info.high if info.direction == "higher" else info.low
-        if best is not None:
+        if info.best is not None:
             parts.append(
-                ("lost_second", "lost in the second stage, given the right analysis", oracle - _sign(info) * best)
+                ("lost_second", "lost in the second stage, given the right analysis", oracle - info.sign * info.best)
             )
     return parts
 
@@ -148,7 +143,7 @@ def _columns(
         if problem:
             raise IntegrityError(f"the arm `{name}` can't be compared with `{names[0]}`: {problem}")
         pair = pair_of(measure)
-        _, whole = pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])
+        whole = np.array(pair.observed()[1:])
         drawn = (
             resample(pair, resamples=RESAMPLES, bits=stream(seed, "chain")).after if pair.clusters > 1 else whole[:0]
         )
@@ -179,8 +174,7 @@ def ledger(
     Raises:
         IntegrityError: stages are over different samples, or the metric has no best value and none was given.
     """
-    best = info.high if info.direction == "higher" else info.low
-    line = right_at if right_at is not None else best
+    line = right_at if right_at is not None else info.best
     if line is None:
         raise IntegrityError(f"`{info.name}` has no best value: say from which score on a sample is right")
     ids = tuple(stages)
@@ -190,7 +184,7 @@ def ledger(
         raise IntegrityError("the stages of the chain are not over the same samples")
 
     def right(scores: Scores, i: int) -> bool:
-        return scores.values[i] >= line if info.direction == "higher" else scores.values[i] <= line
+        return info.sign * scores.values[i] >= info.sign * line
 
     entries = []
     for i, sample in enumerate(samples):

@@ -24,8 +24,7 @@ class Reading:
 
 def reading_of(info: MetricInfo, kind: str) -> Reading:
     """The reading of `kind` in the metric's own direction."""
-    higher = info.direction == "higher"
-    return Reading(kind, 1 if higher else -1, info.high if higher else info.low)
+    return Reading(kind, info.sign, info.best)
 
 
 def unit_of(reading: Reading, before: float) -> float | None:
@@ -89,9 +88,7 @@ def cluster_contrasts(reading: Reading, pair: Pair, least: float) -> Array:
         if unit is None:
             unit = reading.sign * ((reading.best or 0.0) * weight - b)
         return np.asarray(reading.sign * (a - b) - least * unit)
-    whole = Resampled(*pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None]))
-    if pair.clusters == 1:
-        return contrast(reading, whole, least)
+    whole = Resampled(*np.array(pair.observed())[:, None])
     rest = Resampled(*pair.values(pair.before.sum(axis=0) - pair.before, pair.after.sum(axis=0) - pair.after))
     everything, without = contrast(reading, whole, least), contrast(reading, rest, least)
     return np.asarray(pair.clusters * everything - (pair.clusters - 1) * without)

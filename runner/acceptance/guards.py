@@ -9,32 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from runner.acceptance import effects
+from runner.acceptance.effects import Reading
 from runner.acceptance.model import Check, Measure
 from runner.acceptance.outcome import end
-from runner.acceptance.pairs import Array, Pair, exact_mean, pair_of, problem_of, resample, stream
-from runner.acceptance.power import samples_needed, smallest_visible_change
-from runner.acceptance.significance import holm, mcnemar, sign_flip, swap
+from runner.acceptance.pairs import Pair, pair_of, problem_of, resample, stream
+from runner.acceptance.power import fewest_clusters, samples_needed, smallest_visible_change
+from runner.acceptance.significance import PairedTest, divisor, paired_test, step_down
 from runner.acceptance.wording import change, count, figure
 from runner.spec.model import GuardSpec
 
 PREFIX = "guard."
-FINEST = 10.0**9  # steps to which a corpus metric's changes are rounded, so that they add up without error
 
 
 @dataclass(frozen=True)
 class Watched:
-    """One guarded measure with what was observed and the p value of a drop."""
+    """One guarded measure with what was observed and the test of a drop."""
 
     measure: Measure
     pair: Pair
-    sign: int
+    reading: Reading
     before: float
     after: float
-    p_value: float
-    test: str
+    test: PairedTest
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, else −1."""
+        return self.reading.sign
 
     @property
     def relative(self) -> float | None:
@@ -79,7 +81,8 @@ def judge_guards(
     chosen = guarded(guards, measures)
     broken = {m.id: problem_of(m) for m in chosen}
     watched = [_watch(guards, m, seed) for m in chosen if not broken[m.id]]
-    adjusted = dict(zip([w.measure.id for w in watched], holm([w.p_value for w in watched]), strict=True))
+    alpha = 1 - guards.confidence
+    adjusted = dict(zip([w.measure.id for w in watched], step_down([w.test for w in watched], alpha), strict=True))
     by_id = {w.measure.id: w for w in watched}
     checks = []
     for m in chosen:
@@ -87,7 +90,10 @@ def judge_guards(
             checks.append(end(_blank(guards, m.id, m.info.direction), "error", "unusable", broken[m.id]))
         else:
             tried = attempts.get(m.test_data, 0)
-            checks.append(_judge(guards, by_id[m.id], adjusted[m.id], len(watched), seed, tried))
+            # What this guard could have shown, had it moved: it counts as one that could, whatever it did.
+            others = [w.test.least for w in watched if w.measure.id != m.id]
+            family = divisor([0.0, *others], alpha)
+            checks.append(_judge(guards, by_id[m.id], adjusted[m.id], family, seed, tried))
     for name in unmatched(guards, measures):
         checks.append(end(_blank(guards, name, ""), "error", "not_measured", f"`{name}` was never measured"))
     return tuple(checks)
@@ -101,45 +107,15 @@ def _blank(guards: GuardSpec, name: str, direction: str) -> Check:
 
 def _watch(guards: GuardSpec, measure: Measure, seed: int) -> Watched:
     pair = pair_of(measure)
-    sign = 1 if measure.info.direction == "higher" else -1
-    if pair.is_mean:
-        before, after = float(exact_mean(measure.before)), float(exact_mean(measure.after))
-    else:
-        bs, as_ = pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])
-        before, after = float(bs[0]), float(as_[0])
-    p_value, test = _p_of_drop(guards, measure, pair, sign, seed)
-    return Watched(measure, pair, sign, before, after, p_value, test)
-
-
-def _p_of_drop(guards: GuardSpec, measure: Measure, pair: Pair, sign: int, seed: int) -> tuple[float, str]:
-    bits = stream(seed, "guard", measure.id)
-    if not pair.is_mean:
-        if guards.max_regression == 0:
-            return swap(pair, sign, resamples=guards.resamples, bits=bits), "swap"
-        lost = _contrasts(guards, measure, pair)
-        return sign_flip(lost, resamples=guards.resamples, bits=bits), "sign-flip"
-    binary = set(measure.before.values) | set(measure.after.values) <= {0.0, 1.0}
-    if binary and guards.max_regression == 0 and pair.clusters == pair.samples:
-        moved = sign * (pair.after[:, 0] - pair.before[:, 0])
-        return mcnemar(int(np.sum(moved > 0)), int(np.sum(moved < 0))), "mcnemar"
-    lost = sign * (pair.after[:, 0] - pair.before[:, 0]) + guards.max_regression * np.abs(pair.before[:, 0])
-    return sign_flip(np.rint(lost), resamples=guards.resamples, bits=bits), "sign-flip"
-
-
-def _contrasts(guards: GuardSpec, measure: Measure, pair: Pair) -> Array:
-    """What each cluster adds to the change beyond the loss that is allowed, as integers.
-
-    Changing places would not do for this: under an allowed loss before and after are not alike.
-    """
     reading = effects.reading_of(measure.info, "relative")
-    parts = effects.cluster_contrasts(reading, pair, -guards.max_regression)
-    grid = max(float(np.abs(pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])).max()), 1e-9)
-    return np.asarray(np.rint(parts / grid * FINEST))
+    bits = stream(seed, "guard", measure.id)
+    test = paired_test(pair, reading, -guards.max_regression, toward=-1, resamples=guards.resamples, bits=bits)
+    return Watched(measure, pair, reading, *pair.observed(), test)
 
 
 def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, seed: int, attempts: int) -> Check:
     w, alpha = watched, 1 - guards.confidence
-    visible = smallest_visible_change(w.pair, alpha / family, allowed=guards.max_regression)
+    visible = _visible(w, alpha / family, guards.max_regression)
     check = replace(
         _blank(guards, w.measure.id, w.measure.info.direction),
         got=f"{figure(w.before)} → {figure(w.after)}" + (f" ({change('relative', w.relative)})" if w.relative else ""),
@@ -148,14 +124,14 @@ def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, se
         relative=w.relative,
         points=w.sign * (w.after - w.before),
         effect="relative",
-        p_value=w.p_value,
+        p_value=w.test.p_value,
         n=w.pair.samples,
         clusters=w.pair.clusters if w.pair.clusters != w.pair.samples else None,
     )
     details = {
         "adjusted_p": adjusted,
         "family": family,
-        "statistic": w.test,
+        "statistic": w.test.name,
         "smallest_visible_drop_points": visible,
         "smallest_visible_drop": visible / abs(w.before) if visible is not None and w.before else None,
     }
@@ -163,11 +139,19 @@ def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, se
     if guards.test == "point":
         return _judge_literally(check, guards, w)
     if adjusted <= alpha:
-        reason = f"the drop is proven (p {adjusted:.2g} after Holm's correction over {count(family, 'guard')})"
+        reason = f"the drop is proven (p {adjusted:.2g} after Holm's correction for {count(family, 'guard')})"
         return end(check, "fail", "proven_drop", reason, adjusted_p=adjusted, family=family)
     if guards.test == "noninferior":
         return _judge_noninferior(check, guards, w, seed, alpha / (1 + attempts))
-    return _judge_unproven(check, guards, w)
+    return _judge_unproven(check, guards, w, fewest_clusters(alpha / family))
+
+
+def _visible(watched: Watched, alpha: float, allowed: float) -> float | None:
+    """The smallest drop that could have been seen; None where not even the greatest there can be would have been."""
+    visible = smallest_visible_change(watched.pair, alpha, allowed=allowed)
+    worst = watched.measure.info.worst
+    hidden = visible is not None and worst is not None and visible > abs(worst - watched.before) + effects.TOLERANCE
+    return None if hidden else visible
 
 
 def _judge_literally(check: Check, guards: GuardSpec, watched: Watched) -> Check:
@@ -178,7 +162,8 @@ def _judge_literally(check: Check, guards: GuardSpec, watched: Watched) -> Check
     return end(check, "pass", "held", "the mean did not fall")
 
 
-def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched) -> Check:
+def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched, fewest: int) -> Check:
+    """The end of a guard whose drop is not proven. What too few clusters could not have shown decides nothing."""
     drop = -watched.sign * (watched.after - watched.before)
     info = watched.measure.info
     whole = abs(watched.before)
@@ -186,25 +171,29 @@ def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched) -> Check:
         whole = info.high - info.low if info.high is not None and info.low is not None else 0.0
     visible = check.details["smallest_visible_drop"]
     seen = f"; a drop under {visible:.1%} could not have been seen" if visible is not None else ""
+    few = watched.pair.clusters < fewest
+    if few or (watched.pair.is_mean and check.details["smallest_visible_drop_points"] is None and whole):
+        seen = f"; {watched.pair.size} could not have shown any"
     if drop > guards.max_observed_drop * whole + effects.TOLERANCE:
         size = change("relative", -drop / whole) if whole else f"{-drop:+.4g} points"
+        if few:
+            reason = f"{size} observed; {watched.pair.size} can't prove a drop, at least {fewest} could"
+            return end(check, "inconclusive", "few_clusters", reason, clusters=watched.pair.clusters, fewest=fewest)
         return end(check, "warn", "observed_drop", f"{size} observed, not proven{seen}", drop=drop)
     return end(check, "pass", "no_proven_drop", f"no drop is proven{seen}")
 
 
 def _judge_noninferior(check: Check, guards: GuardSpec, watched: Watched, seed: int, alpha: float) -> Check:
-    pair, reading = watched.pair, effects.reading_of(watched.measure.info, "relative")
+    pair, reading, fewest = watched.pair, watched.reading, fewest_clusters(alpha)
     allowed = f"a loss of more than {guards.max_regression:.4g} of the baseline"
-    if pair.clusters < 2:
-        return end(check, "inconclusive", "one_cluster", f"{allowed} can't be ruled out from one sample")
+    if pair.clusters < fewest:
+        reason = f"{watched.pair.size} can't rule out {allowed}, at least {fewest} could"
+        return end(check, "inconclusive", "few_clusters", reason, clusters=pair.clusters, fewest=fewest)
     drawn = resample(pair, resamples=guards.resamples, bits=stream(seed, "noninferior", watched.measure.id))
     bound = effects.lower_bound(effects.contrast(reading, drawn, -guards.max_regression), alpha)
     if bound is not None and bound >= -effects.TOLERANCE:
         return end(check, "pass", "noninferior", f"{allowed} is ruled out")
-    needed = None
-    if pair.is_mean:
-        lost = watched.sign * (pair.after[:, 0] - pair.before[:, 0]) + guards.max_regression * np.abs(pair.before[:, 0])
-        needed = samples_needed(pair, lost, alpha)
+    needed = samples_needed(pair, effects.cluster_contrasts(reading, pair, -guards.max_regression), alpha)
     reason = f"{allowed} is not ruled out" + (f"; about {needed} samples would decide it" if needed else "")
     check = replace(check, details=check.details | {"samples_needed": needed})
     return end(check, "inconclusive", "not_ruled_out", reason)

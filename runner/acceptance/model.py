@@ -8,6 +8,8 @@ from typing import Any
 from runner.errors import ExitCode
 from runner.metrics.model import MetricInfo, Scores
 
+RULES = 2  # by which scores are judged: raised with whatever can move a status or a figure of equal scores
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -19,6 +21,7 @@ class Measure:
     after: Scores
     clusters: tuple[str, ...] | None = None  # one name a sample; None is each sample its own
     test_data: str = ""  # digest of the samples, for counting attempts
+    inputs: int | None = None  # how many samples differ in what is asked; None is all of them
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ class Verdict:
     reason: str
     checks: tuple[Check, ...]
     scorecard: Scorecard | None = None
+    rules: int = RULES
 
     @property
     def exit_code(self) -> ExitCode:

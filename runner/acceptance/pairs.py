@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runner.acceptance.model import Measure
+from runner.acceptance.wording import count
 from runner.metrics.measure import aggregate
 from runner.metrics.model import Scores
 
@@ -43,7 +44,12 @@ class Pair:
     after: Array
     scale: Array
     aggregate: Aggregate
-    is_mean: bool  # rows are (score, 1)
+    means: tuple[Fraction, Fraction] | None  # before and after; None where the aggregate is no mean of scores
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether rows are (score, 1)."""
+        return self.means is not None
 
     @property
     def clusters(self) -> int:
@@ -54,6 +60,24 @@ class Pair:
     def columns(self) -> int:
         """Statistics of one row."""
         return int(self.before.shape[1])
+
+    @property
+    def size(self) -> str:
+        """How many units there are to judge by, in words."""
+        return count(self.clusters, "sample" if self.clusters == self.samples else "cluster")
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether every cluster is one sample and every score 0 or 1."""
+        values = np.concatenate([self.before[:, 0], self.after[:, 0]]) * self.scale[0]
+        return self.is_mean and self.clusters == self.samples and bool(np.isin(values, (0.0, 1.0)).all())
+
+    def observed(self) -> tuple[float, float]:
+        """The aggregates of all samples before and after."""
+        if self.means:
+            return float(self.means[0]), float(self.means[1])
+        before, after = self.values(self.before.sum(axis=0)[None], self.after.sum(axis=0)[None])
+        return float(before[0]), float(after[0])
 
     def values(self, before: Array, after: Array) -> tuple[Array, Array]:
         """Aggregates of summed integer rows, each of shape (resamples, columns)."""
@@ -127,7 +151,7 @@ def pair_of(measure: Measure) -> Pair:
         after=_sum_groups(np.rint(after / scale), groups, count),
         scale=scale,
         aggregate=_aggregate_of(measure.before),
-        is_mean=not measure.before.statistics,
+        means=None if measure.before.statistics else (exact_mean(measure.before), exact_mean(measure.after)),
     )
 
 

@@ -12,6 +12,11 @@ from runner.acceptance.pairs import Array, Pair
 POWER = 0.8  # the chance of seeing a change that is there, by convention (Cohen 1988)
 
 
+def fewest_clusters(alpha: float) -> int:
+    """So many must all move alike before any paired test can say so at `alpha`: 2**-k is the least p of k clusters."""
+    return max(2, math.ceil(math.log2(1 / alpha)))
+
+
 def samples_needed(pair: Pair, contrasts: Array, alpha: float) -> int | None:
     """Samples for which a true change as large as the one observed would be proven with 80 % power.
 
@@ -28,17 +33,17 @@ def samples_needed(pair: Pair, contrasts: Array, alpha: float) -> int | None:
 def smallest_visible_change(pair: Pair, alpha: float, *, allowed: float = 0.0) -> float | None:
     """The least drop of the mean, in the metric's units, that would be proven with 80 % power at this n.
 
-    `allowed` is the share of the baseline that may be lost: only what goes beyond it can be proven. Where scores are
-    0/1 or all alike it can't be less than so many lost samples as exact McNemar asks for.
-    None for corpus metrics and for a single cluster.
+    `allowed` is the share of the baseline that may be lost: only what goes beyond it can be proven. It can't be less
+    than as many usual changes as an exact test asks for. None for corpus metrics and for too few clusters.
     """
-    if not pair.is_mean or pair.clusters < 2:
+    fewest = fewest_clusters(alpha)
+    if not pair.is_mean or pair.clusters < fewest:
         return None
     per_cluster = (pair.after[:, 0] - pair.before[:, 0]) * pair.scale[0]
     deviation = _deviation(per_cluster) or 0.0
     normal = _z(alpha) * deviation * math.sqrt(pair.clusters) / pair.samples
-    steps = np.unique(np.abs(per_cluster[per_cluster != 0]))
-    floor = (float(steps[0]) if len(steps) else 1.0) * math.ceil(math.log2(1 / alpha)) / pair.samples
+    steps = np.abs(per_cluster[per_cluster != 0])
+    floor = (float(steps.mean()) if len(steps) else 1.0) * fewest / pair.samples
     baseline = abs(float(pair.before[:, 0].sum() * pair.scale[0])) / pair.samples
     return allowed * baseline + max(normal, floor)
 

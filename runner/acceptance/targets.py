@@ -11,13 +11,13 @@ from runner.acceptance.outcome import end
 from runner.acceptance.pairs import (
     Pair,
     Resampled,
-    exact_mean,
     pair_of,
     problem_of,
     resample,
     stream,
 )
-from runner.acceptance.power import samples_needed
+from runner.acceptance.power import fewest_clusters, samples_needed
+from runner.acceptance.significance import PairedTest, paired_test
 from runner.acceptance.wording import change, count, figure
 from runner.spec.model import TargetSpec
 
@@ -29,11 +29,13 @@ class Evidence:
     target: TargetSpec
     reading: Reading
     pair: Pair
+    inputs: int  # that differ
     before: float
     after: float
     met: bool
     drawn: Resampled | None
     alpha: float
+    seed: int
 
 
 def judge_target(target: TargetSpec, measure: Measure | None, *, attempts: int, seed: int) -> Check:
@@ -74,21 +76,18 @@ def _blank(target: TargetSpec, measure: Measure | None) -> Check:
 def _weigh(target: TargetSpec, measure: Measure, *, attempts: int, seed: int) -> Evidence:
     pair = pair_of(measure)
     reading = effects.reading_of(measure.info, target.kind)
-    if pair.is_mean:
-        b, a = exact_mean(measure.before), exact_mean(measure.after)
-        before, after = float(b), float(a)
-        defined = effects.unit_of(reading, before) is not None
-        met = defined and effects.meets_exactly(reading, b, a, target.min_improvement)
-    else:
-        bs, as_ = pair.values(pair.before.sum(axis=0)[None], pair.after.sum(axis=0)[None])
-        before, after = float(bs[0]), float(as_[0])
-        defined = effects.unit_of(reading, before) is not None
-        met = defined and effects.meets(reading, before, after, target.min_improvement)
+    before, after = pair.observed()
+    met = effects.unit_of(reading, before) is not None and (
+        effects.meets_exactly(reading, *pair.means, target.min_improvement)
+        if pair.means
+        else effects.meets(reading, before, after, target.min_improvement)
+    )
     drawn = None
     if pair.clusters > 1:
         drawn = resample(pair, resamples=target.resamples, bits=stream(seed, "target", target.id))
     alpha = (1 - target.confidence) / (1 + attempts)
-    return Evidence(target, reading, pair, before, after, met, drawn, alpha)
+    inputs = pair.samples if measure.inputs is None else measure.inputs
+    return Evidence(target, reading, pair, inputs, before, after, met, drawn, alpha, seed)
 
 
 def _described(check: Check, evidence: Evidence) -> Check:
@@ -126,10 +125,11 @@ def _decide(check: Check, evidence: Evidence, measure: Measure, attempts: int) -
     if target.max_attempts is not None and attempts + 1 > target.max_attempts:
         reason = f"this is attempt {attempts + 1} on the same test data, {target.max_attempts} were agreed"
         return end(check, "fail", "attempts", reason, attempts=attempts + 1, allowed=target.max_attempts)
-    if n < target.min_samples:
-        reason = f"{count(n, 'sample')}, at least {target.min_samples} are asked for"
+    if evidence.inputs < target.min_samples:
+        there = count(n, "sample") if evidence.inputs == n else f"{count(n, 'sample')}, {evidence.inputs} different"
+        reason = f"{there}, at least {target.min_samples} are asked for"
         check = replace(check, details=check.details | {"samples_needed": target.min_samples})
-        return end(check, "inconclusive", "few_samples", reason, n=n, min_samples=target.min_samples)
+        return end(check, "inconclusive", "few_samples", reason, n=evidence.inputs, min_samples=target.min_samples)
     impossible = _impossible(check, evidence, measure)
     if impossible:
         return impossible
@@ -166,21 +166,37 @@ def _impossible(check: Check, evidence: Evidence, measure: Measure) -> Check | N
 
 
 def _prove(check: Check, evidence: Evidence, got: str) -> Check:
-    target, reading, pair = evidence.target, evidence.reading, evidence.pair
-    if evidence.drawn is None:
-        reason = f"{got} observed, but one {'sample' if pair.samples == 1 else 'cluster'} proves nothing"
-        return end(check, "inconclusive", "one_cluster", reason)
+    target, pair, alpha = evidence.target, evidence.pair, evidence.alpha
+    certainty = f"{1 - alpha:.4g}"
+    fewest = fewest_clusters(alpha)
+    if evidence.drawn is None or pair.clusters < fewest:
+        reason = f"{got} observed, but {pair.size} can't prove it at {certainty}, at least {fewest} could"
+        check = replace(check, details=check.details | {"samples_needed": -(-fewest * pair.samples // pair.clusters)})
+        return end(check, "inconclusive", "few_clusters", reason, clusters=pair.clusters, fewest=fewest)
     least = {"above_baseline": 0.0, "half": target.min_improvement / 2, "target": target.min_improvement}[target.proof]
-    bound = effects.lower_bound(effects.contrast(reading, evidence.drawn, least), evidence.alpha)
-    wanted = f"more than {change(target.kind, least)}" if least else "an improvement"
-    certainty = f"{1 - evidence.alpha:.4g}"
+    bound = effects.lower_bound(effects.contrast(evidence.reading, evidence.drawn, least), alpha)
     if bound is None:
         reason = f"{got} observed; {target.resamples} resamples are too few to prove it at {certainty}"
-        return end(check, "inconclusive", "few_resamples", reason, alpha=evidence.alpha)
-    if bound > 0 or (least > 0 and bound >= -effects.TOLERANCE):
+        return end(check, "inconclusive", "few_resamples", reason, alpha=alpha)
+    test = _tested(evidence, least)
+    check = replace(check, p_value=test.p_value, details=check.details | {"statistic": test.name})
+    wanted = f"more than {change(target.kind, least)}" if least else "an improvement"
+    above = bound > 0 or (least > 0 and bound >= -effects.TOLERANCE)
+    if above and test.p_value <= alpha:
         return end(check, "pass", "proven", f"{got}; {wanted} is proven at {certainty}", least=least)
+    return _unproven(check, evidence, least, f"{got} observed, but {wanted} is not proven at {certainty}")
+
+
+def _tested(evidence: Evidence, least: float) -> PairedTest:
+    """The exact test of a gain beyond `least`: where few samples moved, resamples of them say too much."""
+    bits = stream(evidence.seed, "proof", evidence.target.id)
+    resamples = evidence.target.resamples
+    return paired_test(evidence.pair, evidence.reading, least, toward=1, resamples=resamples, bits=bits)
+
+
+def _unproven(check: Check, evidence: Evidence, least: float, reason: str) -> Check:
+    reading, pair = evidence.reading, evidence.pair
     needed = samples_needed(pair, effects.cluster_contrasts(reading, pair, least), evidence.alpha)
-    reason = f"{got} observed, but {wanted} is not proven at {certainty}"
     if needed is None:
         reason += "; more samples alone would not be expected to prove it"
     else:

@@ -39,6 +39,21 @@ class MetricInfo:
         """What must be equal for two values to be comparable; options are appended by `Scores`."""
         return f"{self.name}|v{self.version}"
 
+    @property
+    def sign(self) -> int:
+        """−1 where lower is better, else 1."""
+        return -1 if self.direction == "lower" else 1
+
+    @property
+    def best(self) -> float | None:
+        """The best value there is; None where the range is open."""
+        return self.low if self.direction == "lower" else self.high
+
+    @property
+    def worst(self) -> float | None:
+        """The worst value there is; None where the range is open."""
+        return self.high if self.direction == "lower" else self.low
+
 
 @dataclass(frozen=True)
 class Scores:

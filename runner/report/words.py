@@ -15,7 +15,7 @@ from runner.report.view import View, best_of, metric_info
 ICONS = {"PASS": "✅", "FAIL": "❌", "INCONCLUSIVE": "❔", "ERROR": "⚠️", "REFUSED": "⛔"}
 MARKS = {"pass": "✅", "fail": "❌", "inconclusive": "❔", "warn": "⚠️", "error": "⚠️"}
 
-_PLACES = ("n", "min_samples", "attempts", "allowed", "family")
+_PLACES = ("n", "min_samples", "attempts", "allowed", "family", "clusters", "fewest")
 
 
 def unit_of(metric: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner import __version__
-from runner.acceptance.model import Measure, Verdict
+from runner.acceptance.model import RULES, Measure, Verdict
 from runner.canonical import plain
 from runner.errors import IntegrityError, LorarunError, some
 from runner.metrics.facts import DERIVATION
@@ -24,7 +24,7 @@ from runner.record.evidence import ANSWERS, Row
 from runner.record.model import Record, StepRecord
 from runner.record.summary import summarise
 from runner.spec.model import EvaluationSpec, MetricSpec, Spec
-from runner.verify.model import Finding, cut, failed, ok
+from runner.verify.model import Finding, cut, failed, mapping, ok
 
 RELATIVE_TOLERANCE = 1e-9  # between two machines' mathematics libraries
 ABSOLUTE_TOLERANCE = 1e-12
@@ -64,7 +64,7 @@ def recompute(record: Record, spec: Spec, rows: Sequence[Row], attempts: dict[st
     findings += _memory(record, seen)
     findings += _chains(record)
     findings += _verdict(record, verdict)
-    findings += _compare("summary", plain(summarise(spec.ssot_fields, measures, verdict)), record.summary)
+    findings += _summary(record, plain(summarise(spec.ssot_fields, measures, verdict)))
     return Recomputed(tuple(findings), verdict, {one.place: one.again for one in scored if one.again})
 
 
@@ -232,8 +232,42 @@ def _score_differences(name: str, stored: Scores, again: Scores) -> list[str]:
     return [] if bool(rows) == bool(stored.statistics) else [f"{name} lacks its statistics"]
 
 
+def _rules(verdict: Any) -> Any:
+    """By which rules a verdict was made; records that do not say so are of the first."""
+    return mapping(verdict).get("rules", 1)
+
+
+def _summary(record: Record, again: dict[str, Any]) -> Iterator[Finding]:
+    recorded = dict(record.summary)
+    if _rules(record.verdict) != RULES:  # its outcome is the verdict's own, which `_verdict` speaks of
+        again = {**again, "verdict": record.verdict.get("status")}
+        again.pop("scorecard", None)
+        recorded.pop("scorecard", None)
+    yield from _compare("summary", again, recorded)
+
+
+def _by_other_rules(record: Record, again: dict[str, Any]) -> Iterator[Finding]:
+    """A verdict of other rules than today's: its outcomes are compared, its figures have none to compare with."""
+    rules = f"judged by other rules ({cut(repr(_rules(record.verdict)))}) than today's ({RULES})"
+    moved = list(differences(_outcomes(again), _outcomes(record.verdict)))
+    if moved:
+        yield Finding("verdict", "stale", f"{rules}, by which it is {again['status']}: {some(moved)}")
+    else:
+        said = f"{again['status']} and each check as recorded, but {rules}, so its figures are not proven"
+        yield Finding("verdict", "unchecked", said, by_version=True)
+
+
+def _outcomes(verdict: dict[str, Any]) -> dict[str, Any]:
+    listed = verdict.get("checks")
+    checks = [mapping(check) for check in listed] if isinstance(listed, list) else []
+    return {"status": verdict.get("status"), **{f"check `{cut(c.get('id'))}`": c.get("status") for c in checks}}
+
+
 def _verdict(record: Record, verdict: Verdict) -> Iterator[Finding]:
     again = plain(verdict)
+    if _rules(record.verdict) != RULES:
+        yield from _by_other_rules(record, again)
+        return
     figures = list(differences(_figures(again), _figures(record.verdict)))
     if figures:
         yield failed(

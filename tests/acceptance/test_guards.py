@@ -47,7 +47,7 @@ def test_a_large_observed_drop_without_proof_warns():
 
 def test_eight_guards_are_judged_as_a_family():
     alone = judged(moved(100, 1, 8))[0]
-    family = judged(moved(100, 1, 8), *(moved(100, 3, 3, name=f"b.m{i}") for i in range(7)))[0]
+    family = judged(moved(100, 1, 8), *(moved(100, 8, 8, name=f"b.m{i}") for i in range(7)))[0]
     assert (alone.status, family.status) == ("fail", "warn")
     assert family.details["adjusted_p"] == pytest.approx(8 * family.p_value)
 
@@ -174,15 +174,63 @@ def test_below_the_fewest_losses_that_can_be_proven_no_drop_is():
 
 def test_one_sample_proves_no_drop_and_no_number_is_an_error():
     (alone,) = judged(measure([1.0], [0.0], name="a.fact_recall"))
-    assert (alone.status, alone.p_value) == ("warn", 0.5)
+    assert (alone.status, alone.p_value, alone.details["code"]) == ("inconclusive", 0.5, "few_clusters")
     (broken,) = judged(measure([0.5, 0.5], [0.5, math.nan], name="a.fact_recall"))
     assert (broken.status, broken.details["code"]) == ("error", "unusable")
 
 
 def test_in_a_family_a_drop_must_be_larger_to_be_seen():
-    others = [moved(100, 3, 3, name=f"b.m{i}") for i in range(7)]
+    others = [moved(100, 8, 8, name=f"b.m{i}") for i in range(7)]
     alone, family = (judged(moved(100, 0, 0), *more)[0] for more in ([], others))
     assert alone.details["smallest_visible_drop_points"] == pytest.approx(0.05)
     assert family.details["smallest_visible_drop_points"] == pytest.approx(0.08)
     losses = next(k for k in range(1, 100) if judged(moved(100, 0, k), *others)[0].status == "fail")
     assert losses == 8
+
+
+def documents(n, of):
+    """Cluster names of n samples in so many documents."""
+    return tuple(f"문서-{i % of}" for i in range(n))
+
+
+def test_a_collapse_in_too_few_documents_to_prove_it_keeps_the_gate_shut():
+    (check,) = judged(measure([1.0] * 100, [0.0] * 100, clusters=documents(100, 4)))
+    assert (check.status, check.p_value, check.details["smallest_visible_drop"]) == ("inconclusive", 1 / 16, None)
+    assert check.reason == "-100% observed; 4 clusters can't prove a drop, at least 5 could"
+    assert judged(measure([1.0] * 100, [0.0] * 100, clusters=documents(100, 5)))[0].status == "fail"
+
+
+def test_a_guard_that_did_not_fall_holds_on_few_documents_and_says_what_they_are_worth():
+    before = np.arange(100) < 60
+    (check,) = judged(measure(before, before, clusters=documents(100, 4)))
+    assert (check.status, check.reason) == ("pass", "no drop is proven; 4 clusters could not have shown any")
+
+
+def test_no_drop_is_said_to_be_visible_that_is_larger_than_what_there_is_to_lose():
+    (check,) = judged(moved(100, 0, 2, right=4))
+    assert check.details["smallest_visible_drop"] is None
+    assert check.reason == "-50% observed, not proven; 100 samples could not have shown any"
+
+
+def test_the_smallest_visible_drop_is_of_usual_changes_and_not_of_the_least_one():
+    before = np.full(80, 0.5)
+    steps = np.tile([-0.001, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 10)
+    visible = judged(measure(before, before + steps))[0].details["smallest_visible_drop_points"]
+    assert visible >= 5 * 0.1005 / 80
+
+
+def test_metrics_that_could_show_nothing_do_not_weaken_the_proof_of_another():
+    lost = moved(100, 2, 12)
+    still = [moved(100, 0, 0, name=f"b.still{i}") for i in range(8)]
+    alone, beside = judged(lost)[0], judged(lost, *still)[0]
+    assert (alone.status, beside.status) == ("fail", "fail")
+    assert beside.details["adjusted_p"] == alone.details["adjusted_p"] == alone.p_value
+    moving = [moved(100, 9, 9, name=f"b.moving{i}") for i in range(8)]
+    assert judged(lost, *moving)[0].status == "warn"
+
+
+def test_nothing_lost_is_not_proven_by_few_documents():
+    strict = GuardSpec(test="noninferior", max_regression=0.05)
+    same = [1.0] * 100
+    few, enough = (judged(measure(same, same, clusters=documents(100, k)), guards=strict)[0] for k in (4, 5))
+    assert (few.status, few.details["code"], enough.status) == ("inconclusive", "few_clusters", "pass")

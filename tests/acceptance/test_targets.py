@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -176,13 +177,43 @@ def test_identical_answers_meet_a_target_of_nothing_but_prove_nothing():
 def test_one_sample_proves_nothing():
     assert judged([0.0], [1.0], kind="points").details["code"] == "few_samples"
     check = judged([0.0], [1.0], kind="points", min_samples=1)
-    assert (check.status, check.details["code"]) == ("inconclusive", "one_cluster")
+    assert (check.status, check.details["code"]) == ("inconclusive", "few_clusters")
     assert check.low is None
 
 
 def test_one_cluster_proves_nothing_however_many_samples_it_has():
     check = judged(*binary(100, 20, 90), clusters=("문서",) * 100)
-    assert (check.status, check.details["code"], check.clusters) == ("inconclusive", "one_cluster", 1)
+    assert (check.status, check.details["code"], check.clusters) == ("inconclusive", "few_clusters", 1)
+
+
+def test_so_few_clusters_that_all_of_them_could_not_prove_it_prove_nothing():
+    names = tuple(f"문서-{i % 5}" for i in range(100))
+    check = judged([0.3] * 100, [0.9] * 100, clusters=names, confidence=0.98)
+    assert check.reason == "+200% observed, but 5 clusters can't prove it at 0.98, at least 6 could"
+    assert check.details["samples_needed"] == 120
+    assert judged([0.3] * 100, [0.9] * 100, clusters=names).status == "pass"
+    assert judged([0.3] * 100, [0.9] * 100, clusters=names, attempts=1).status == "inconclusive"
+
+
+@pytest.mark.parametrize(("won", "confidence", "status"), [(4, 0.95, "inconclusive"), (5, 0.95, "pass"),
+                                                           (5, 0.98, "inconclusive"), (6, 0.98, "pass")])  # fmt: skip
+def test_a_handful_of_answers_put_right_is_proven_where_the_exact_test_says_so_too(won, confidence, status):
+    check = judged(*binary(100, 10, 10 + won), confidence=confidence)
+    assert (check.status, check.p_value, check.details["statistic"]) == (status, 0.5**won, "mcnemar")
+    assert check.details["lower_bound"] > 0  # the resamples alone would have called it proven
+
+
+def test_it_takes_more_samples_than_there_were_to_decide_what_they_did_not():
+    before, after = [0.0] * 7, [1.0] * 5 + [0.0] * 2
+    check = judged(before, after, kind="points", min_samples=1, confidence=0.98)
+    assert (check.details["code"], check.details["samples_needed"]) == ("not_proven", 8)
+
+
+def test_the_same_question_asked_again_is_not_counted_as_another():
+    before, after = binary(100, 20, 90)
+    again = judge_target(target(), replace(measure(before, after), inputs=20), attempts=0, seed=1)
+    assert again.reason == "100 samples, 20 different, at least 100 are asked for"
+    assert (again.status, again.details["code"]) == ("inconclusive", "few_samples")
 
 
 def test_fewer_samples_than_asked_for_are_inconclusive_whatever_they_show():
@@ -199,6 +230,12 @@ def test_a_score_that_is_no_number_is_an_error_that_names_its_sample(bad):
     check = judged([0.5] * 100, [0.5] * 99 + [bad])
     assert check.status == "error"
     assert "표본-0099" in check.reason
+
+
+def test_an_aggregate_that_is_no_number_is_an_error():
+    broken = replace(scores([0.5] * 100), value=math.nan)
+    check = judge_target(target(), Measure(METRIC, ACCURACY, broken, broken), attempts=0, seed=1)
+    assert (check.status, check.reason) == ("error", "the aggregate is nan (before)")
 
 
 def test_unpaired_samples_are_an_error():

@@ -132,6 +132,31 @@ def test_words_of_another_version_are_stale_in_a_record_that_a_change_brings(pro
     assert found(project, "main") == (ExitCode.GATE_INCONCLUSIVE, {"verdict": "stale"})
 
 
+def judged_by_other_rules(project: Project, **changes: object) -> None:
+    record, _ = project.stored(project.names[0])
+    verdict = {k: v for k, v in record.verdict.items() if k != "rules"}
+    verdict["checks"] = [{**c, "p_value": 0.5} for c in verdict["checks"]]  # a figure of its time
+    project.forge(project.names[0], verdict={**verdict, **changes})
+
+
+def test_the_figures_of_other_rules_are_believed_only_from_the_base(project):
+    judged_by_other_rules(project)
+    assert found(project, None) == (ExitCode.SUCCESS, {"verdict": "unchecked"})
+    assert found(project, "main") == (ExitCode.GATE_INCONCLUSIVE, {"verdict": "stale"})
+    commit(project)
+    assert found(project, "HEAD") == (ExitCode.SUCCESS, {"verdict": "unchecked"})
+
+
+@pytest.mark.parametrize("checks", [[], 7, ["x"]])
+def test_an_outcome_of_other_rules_that_today_has_another_is_stale_even_from_the_base(project, checks):
+    judged_by_other_rules(project, checks=checks)
+    commit(project)
+    report = check(project.root, str(project.spec), base="HEAD")
+    assert report.exit_code == ExitCode.GATE_INCONCLUSIVE
+    (one,) = [f for f in report.findings if f.id == "verdict"]
+    assert (one.status, one.message[:39]) == ("stale", "judged by other rules (1) than today's ")
+
+
 def test_an_invented_version_of_a_package_that_reads_images_hides_no_change_of_texts(project):
     record, _ = project.stored(project.names[0])
     first, *others = (_of_pillow(s) if "pillow" in s.components["environment"] else s for s in record.steps)
