@@ -73,10 +73,32 @@ def scores(rows: Iterable[Row], evaluation: str, arm: str, metric: str, value: f
 
 
 def clusters(found: Sequence[Sample]) -> tuple[str, ...] | None:
-    """The cluster of each sample; None where every sample is its own. An empty name is a cluster of one."""
-    if not any(s.cluster for s in found):
+    """The cluster of each sample; None where every sample is its own.
+
+    Samples of one input share a cluster whatever their names say, and so do the clusters that share an input: the same
+    question asked again is no second piece of evidence.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    above = list(range(len(found)))  # an earlier sample of the same cluster; itself for the first of one
+
+    def top(i: int) -> int:
+        while above[i] != i:
+            i = above[i]
+        return i
+
+    for i, sample in enumerate(found):
+        for key in [("cluster", sample.cluster)] * bool(sample.cluster) + [_input(sample)]:
+            one, two = sorted((top(i), top(first.setdefault(key, i))))
+            above[two] = one
+    tops = [found[top(i)] for i in range(len(found))]
+    if len({s.id for s in tops}) == len(found):
         return None
-    return tuple(s.cluster or f"\0{s.id}" for s in found)
+    return tuple(s.cluster or f"\0{s.id}" for s in tops)
+
+
+def _input(sample: Sample) -> tuple[str, ...]:
+    """All that a model is given; digests of it where the evidence holds no texts."""
+    return ("input", sample.system, sample.prompt, *(image.digest for image in sample.images))
 
 
 def test_data(found: Sequence[Sample]) -> str:
@@ -119,6 +141,7 @@ def measure(info: MetricInfo, found: Sequence[Sample], before: Scores, after: Sc
         before=before,
         after=after,
         clusters=clusters(paired),
+        inputs=len({_input(s) for s in paired}),
         test_data=test_data(found),
     )
 

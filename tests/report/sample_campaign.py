@@ -677,7 +677,7 @@ def _sample(evaluation: str, number: int, draw: random.Random, *, pictures: bool
     }[kind]
     image = {
         "path": f"data/demo/images/{name}.png",
-        "digest": "sha256:" + "77" * 32,
+        "digest": "sha256:" + f"{number:02x}" * 32,
         "thumbnail": picture(int(digits)) if pictures else None,
     }
     base = {"evaluation": evaluation, "sample": name}
