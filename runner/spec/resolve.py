@@ -35,6 +35,7 @@ from runner.spec.model import (
     TuneSpec,
 )
 from runner.spec.schema import CAMPAIGN, LIMIT, LONE_CONFIDENCE, SCORECARD, TARGET, TARGET_DEFAULTS
+from runner.spec.schema_recipe import EVALUATION
 from runner.spec.validator import decimal_text
 
 Section = dict[str, Any]
@@ -265,7 +266,7 @@ def document_of(document: Section) -> Section:
     written = judged.pop("defaults", {})
     for kind, rules in (("targets", TARGET), ("limits", LIMIT)):
         judged[kind] = [item for item in judged.get(kind, []) if complete(item, rules)]
-    if len({item["metric"].partition(".")[0] for item in judged["targets"]}) == 1:
+    if len(_proven_on(judged["targets"], written, kept.get("evaluations", {}))) < 2:
         written = {"confidence": LONE_CONFIDENCE, **written}
     shared = fill(written, TARGET_DEFAULTS)
     judged["targets"] = [{**shared, **item} for item in judged["targets"]]
@@ -279,6 +280,21 @@ def document_of(document: Section) -> Section:
         stages = made.get("chains", {}).get(item["chain"], {}).get("stages", [])
         item["model"] = item["model"] or next((s["model"] for s in stages if s["id"] == item["stage"]), "")
     return made
+
+
+def _proven_on(targets: list[Section], shared: Section, evaluations: Section) -> set[tuple[str, ...]]:
+    """What is answered, and by what, where a proof is asked for that the gate stays shut without.
+
+    An evaluation under two names counts once: its answers are the same.
+    """
+    found = set()
+    for target in targets:
+        asked = fill({**shared, **target}, TARGET_DEFAULTS)
+        if asked["proof"] != "estimate" and asked["on_inconclusive"] == "fail":
+            name = target["metric"].partition(".")[0]
+            measured = fill(evaluations.get(name, {"subject": name}), EVALUATION)
+            found.add(tuple(measured.get(key, "") for key in ("subject", "dataset", "split")))
+    return found
 
 
 def _whole_names(spec: Spec) -> Spec:

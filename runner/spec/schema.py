@@ -66,14 +66,17 @@ REHEARSAL: dict[str, Rules] = {
 }
 
 PROOFS = ["estimate", "above_baseline", "half", "target"]
-# Targets of several evaluations are hardly ever all met by luck. Those of one evaluation are of the same answers, so a
-# useless tuning that meets one meets the others: at 0.95 it passes in over 3 of 100 campaigns, with this in under 2 of
-# them from 100 samples on (benchmarks/gate.py).
+# Targets of other answers are hardly ever all met by luck. Those of one subject on one split are of the same answers,
+# so a useless tuning that meets one meets the others: at 0.95 it passes in over 3 of 100 campaigns, with this in under
+# 2 of them from 100 samples on (benchmarks/gate.py).
 LONE_CONFIDENCE = 0.98
 TARGET_DEFAULTS: dict[str, Rules] = {
     "proof": choice("What must be proven beside meeting the target by estimate.", PROOFS, "above_baseline"),
     "confidence": real(
-        "Confidence of intervals and tests; 0.98 if all targets are of one evaluation.", 0.95, 0.5, 0.9999
+        "Confidence of intervals and tests; 0.98 if all that is to be proven is of one subject and one split.",
+        0.95,
+        0.5,
+        0.9999,
     ),
     "resamples": whole("Resamples of the bootstrap.", 9999, 99, 1_000_000),
     "min_samples": whole("The least number of samples that a verdict is given on.", 100, 1, 1_000_000),

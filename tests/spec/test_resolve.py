@@ -88,7 +88,9 @@ acceptance:
 
 def two_targets(second: str, *overrides: str) -> list[float]:
     text = SMALL.replace(SMALL[SMALL.index("acceptance:") :], "").replace("[rougeL,", "[rougeL, rougeLsum,")
+    text = text.replace("tunes:\n", "tunes:\n  other: {model: llama, dataset: pairs}\n")
     other = "  again: {subject: lora, dataset: pairs, metrics: [rougeL, failure_rate]}\n"
+    other += "  apart: {subject: other, dataset: pairs, metrics: [rougeL]}\n"
     spec = read(text + other + (TWO % second).lstrip("\n"), *overrides)
     return [target.confidence for target in spec.acceptance.targets]
 
@@ -96,7 +98,16 @@ def two_targets(second: str, *overrides: str) -> list[float]:
 def test_targets_of_one_evaluation_are_proven_at_a_higher_confidence_as_a_lone_one_is():
     assert [target.confidence for target in read(SMALL).acceptance.targets] == [0.98]
     assert two_targets("summary.rougeLsum") == [0.98, 0.98]
-    assert two_targets("again.rougeL") == [0.95, 0.95]
+    assert two_targets("apart.rougeL") == [0.95, 0.95]
+
+
+def test_the_same_answers_under_another_name_are_no_second_proof():
+    assert two_targets("again.rougeL") == [0.98, 0.98]
+
+
+@pytest.mark.parametrize("kept_open", ["on_inconclusive=warn", "proof=estimate"])
+def test_a_target_that_asks_for_no_proof_makes_that_of_another_no_easier(kept_open):
+    assert two_targets("apart.rougeL", f"acceptance.targets.more.{kept_open}") == [0.98, 0.98]
 
 
 def test_a_confidence_that_is_written_is_kept_of_a_lone_target_and_of_several():
