@@ -236,7 +236,7 @@ def _params(run: _Run, step: Step, name: str, spec: Spec) -> Iterator[str]:
 
 def _said(step: Step, spec: Spec) -> set[str]:
     """What could have been settled otherwise, and is written in the spec."""
-    tune = spec.tunes.get(name_of(step.id)) if step.kind == "tune" else None
+    tune = spec.all_tunes.get(name_of(step.id)) if step.kind == "tune" else None
     names = ("micro_batch", "grad_checkpoint")
     return {f"train.{name}" for name in names if tune and getattr(tune.train, name) is not None}
 

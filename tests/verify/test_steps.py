@@ -10,6 +10,7 @@ from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.record.model import StepRecord
 from runner.record.shape import build
+from runner.spec.model import GenerateSpec, MetricSpec, SweepSpec
 from runner.spec.rebuild import spec_of
 from runner.verify.check import check
 from runner.verify.steps import compare_steps
@@ -70,6 +71,23 @@ def test_a_choice_that_the_spec_leaves_open_is_no_matter(project):
         return keyed(step, params={**step.components["params"], "train": train})
 
     assert said(project, **{TUNE: other}) == ""
+
+
+def test_a_choice_that_a_variant_of_a_sweep_has_in_the_spec_is_held_to_it(project):
+    record, _ = project.stored(project.names[0])
+    spec = spec_of(record.spec, record.spec_path)
+    tune = spec.tunes["llama-lora"]
+    variant = replace(tune, id="llama-lora@rank=8", train=replace(tune.train, micro_batch=1))
+    sweep = SweepSpec("llama-lora", (variant,), ({"lora.rank": 8},), MetricSpec("rougeL"), GenerateSpec())
+
+    def other(step):
+        train = {**step.components["params"]["train"], "micro_batch": 2}
+        params = {**step.components["params"], "train": train, "stream": f"tune/{variant.id}"}
+        return replace(keyed(step, params=params), id=f"tune/{variant.id}")
+
+    changed = replace(record, steps=tuple(other(s) if s.id == TUNE else s for s in record.steps))
+    found = compare_steps(changed, replace(spec, sweeps={"llama-lora": sweep}))
+    assert "ran with `train.micro_batch` 2, its spec says 1" in "\n".join(f.message for f in found)
 
 
 def test_another_output_than_the_next_step_read(project):
