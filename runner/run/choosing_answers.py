@@ -77,7 +77,7 @@ def question_of(
     grids = (grid,) * longest.images if grid and asked.images else ()
     merge = int(facts.preprocessor.get("merge_size", 2))
     seen = sum(f * h * w // merge**2 + IMAGE_TOKENS for f, h, w in grids)
-    lora = LoraSpec(**{**by.lora, "target_modules": tuple(by.lora["target_modules"])}) if by.lora else None
+    lora = LoraSpec.of(by.lora) if by.lora else None
     tokens = longest.text_bytes + TEMPLATE_TOKENS + seen
     made = AnswerShape((), tokens, asked.max_tokens, grids, images, lora, asked.pack)
     answers = answers_of(made, rows=longest.rows, asked=asked.batch_size, place=asked.place)

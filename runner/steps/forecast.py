@@ -78,7 +78,7 @@ def answer_shape(
     rows = len(samples) // max(1, len(entry["prompts"]))
     batch = batches_for(tokens, most, rows=rows, asked=entry["batch_size"])[0]
     lora = entry["lora"]
-    adapter = LoraSpec(**{**lora, "target_modules": tuple(lora["target_modules"])}) if lora else None
+    adapter = LoraSpec.of(lora) if lora else None
     images = len({i.digest for s in samples for i in s.images})
     return AnswerShape((batch,), tokens, most, grids, images or None, adapter, entry["pack"])
 
