@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 RUNNER = ROOT / "runner"
 # A room imports only rooms before it.
 LAYERS = [
-    *("errors", "canonical", "files", "machine", "samples", "metrics", "spec", "models", "memory", "plan"),
+    *("errors", "canonical", "shape", "files", "machine", "samples", "metrics", "spec", "models", "memory", "plan"),
     *("acceptance", "record", "store", "engines", "steps", "run", "verify", "report", "doctor", "scaffold", "cli"),
 ]
 MLX = {"mlx", "mlx_lm", "mlx_vlm", "transformers"}

@@ -6,13 +6,14 @@ Commits of models, digests of weights and data, the chosen micro-batch with its 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import Any
 
 from runner.canonical import plain
 from runner.errors import IntegrityError, InvalidError
 from runner.files import read_text, write_json
+from runner.shape import ShapeError, build
 from runner.spec.model import ModelSpec
 from runner.spec.source import Source
 from runner.spec.yaml_text import conflict_in
@@ -67,7 +68,8 @@ class Difference:
         return f"{self.name}: locked {self.locked or 'nothing'}, found {self.found or 'nothing'}"
 
 
-_T = TypeVar("_T", LockedModel, LockedDataset, LockedTune)
+_Row = LockedModel | LockedDataset | LockedTune
+_ROWS: dict[str, type[_Row]] = {"models": LockedModel, "datasets": LockedDataset, "tunes": LockedTune}
 
 
 def lock_path(spec_path: str) -> str:
@@ -90,12 +92,24 @@ def read_lock(path: Path) -> Lock | None:
             f"`{path}` is not a lock of version {FORMAT}",
             help="use the version of lorarun that wrote it, or delete it and run `lorarun lock`",
         )
-    return Lock(
-        models={k: _made(LockedModel, v, path) for k, v in _section(value, "models", path).items()},
-        datasets={k: _made(LockedDataset, v, path) for k, v in _section(value, "datasets", path).items()},
-        tunes={k: _made(LockedTune, v, path) for k, v in _section(value, "tunes", path).items()},
-        environment={k: str(v) for k, v in _section(value, "environment", path).items()},
-    )
+    found = {f.name: value.get(f.name, {}) for f in fields(Lock)}
+    rows = {name: _filled(kind, found[name]) for name, kind in _ROWS.items()}
+    try:
+        lock = build(Lock, {**found, **rows})
+        if no := next((name for name, row in lock.tunes.items() if row.micro_batch < 1), None):
+            raise ShapeError(f"tunes[{no[:60]!r}].micro_batch", "is less than 1")
+    except ShapeError as error:
+        raise InvalidError(f"`{path}`: {error}", help="delete the lock and run `lorarun lock`") from error
+    return lock
+
+
+def _filled(kind: type[_Row], section: Any) -> Any:
+    """Rows with the defaults of the fields that the lorarun that wrote them did not know."""
+    defaults = {f.name: f.default for f in fields(kind) if f.default is not MISSING}
+    defaults |= {f.name: f.default_factory() for f in fields(kind) if f.default_factory is not MISSING}
+    if not isinstance(section, dict):
+        return section
+    return {name: {**defaults, **row} if isinstance(row, dict) else row for name, row in section.items()}
 
 
 def _value(path: Path) -> Any:
@@ -140,31 +154,6 @@ def _meaning(name: str, values: dict[str, str]) -> str | None:
     value = values.get(name)
     is_path = ".paths_taken." in name or ".pins." in name
     return value.partition(":")[0] if value is not None and is_path else value
-
-
-def _section(value: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
-    section = value.get(name, {})
-    if not isinstance(section, dict):
-        raise InvalidError(f"`{path}`: `{name}` is not an object", help="delete the lock and run `lorarun lock`")
-    return section
-
-
-def _made(kind: type[_T], value: Any, path: Path) -> _T:
-    types = {f.name: str(f.type) for f in fields(kind)}
-    if isinstance(value, dict) and all(name in types and _fits(v, types[name]) for name, v in value.items()):
-        try:
-            return kind(**value)
-        except TypeError:  # a field without a default is missing
-            pass
-    raise InvalidError(f"`{path}`: an entry is not what a lock holds", help="delete the lock and run `lorarun lock`")
-
-
-def _fits(value: Any, annotation: str) -> bool:
-    if annotation == "int":
-        return type(value) is int and value > 0
-    if annotation == "dict[str, str]":
-        return isinstance(value, dict) and all(isinstance(v, str) for v in value.values())
-    return isinstance(value, bool if annotation == "bool" else str)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, str]:

@@ -14,8 +14,8 @@ from typing import Any
 from runner.canonical import canonical_json, parse_canonical, plain
 from runner.errors import IntegrityError, NewerSchemaError
 from runner.record.model import SCHEMA, Record
-from runner.record.shape import ShapeError, build
 from runner.record.upgrades import UPGRADES
+from runner.shape import ShapeError, build
 
 MAX_RECORD_BYTES = 64 * 2**20
 ID_LENGTH = 32

@@ -11,8 +11,8 @@ from runner.canonical import digest_bytes, digest_value
 from runner.errors import IntegrityError
 from runner.metrics.model import MetricInfo, Scores
 from runner.record.evidence import Row
-from runner.record.shape import ShapeError, build
 from runner.samples.sample import Completion, Fact, ImageRef, Sample
+from runner.shape import ShapeError, build
 
 
 def samples(rows: Iterable[Row], evaluation: str) -> tuple[Sample, ...]:

@@ -19,12 +19,12 @@ from runner.record import evidence, observations, restore
 from runner.record.attempts import earlier_attempts
 from runner.record.judgement import measures_of, quantities_of, verdict_of
 from runner.record.model import SCHEMA, Record, StepRecord
-from runner.record.shape import build
 from runner.record.summary import summarise
 from runner.run.beside import all_baselines, data_checks
 from runner.run.gather import Gathered, Locate, gather
 from runner.run.loop import StepOutcome
 from runner.run.survey import Survey
+from runner.shape import build
 from runner.spec.model import Spec
 from runner.store import ssot
 from runner.store.find import find

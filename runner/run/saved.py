@@ -12,7 +12,7 @@ from runner.canonical import digest_value, plain
 from runner.errors import ChangedError, IntegrityError
 from runner.plan.model import Plan
 from runner.plan.resolve import Known
-from runner.record.shape import ShapeError, build
+from runner.shape import ShapeError, build
 from runner.spec.model import Spec
 
 FORMAT = "lorarun/saved-plan/v1"

@@ -11,11 +11,11 @@ from runner.errors import UsageError
 from runner.files import read_json
 from runner.models.locate import locate_checkpoint
 from runner.models.lock import lock_path, pinned_commit, read_lock
-from runner.record.shape import build
 from runner.run.trial import busy_folder, run_watched, watched_worker
 from runner.samples.io import write_samples
 from runner.samples.prepare import prepare
 from runner.samples.shown import FILE, ShownRow
+from runner.shape import build
 from runner.spec.model import Spec
 from runner.steps.context import StepRequest
 

@@ -10,7 +10,7 @@ from runner import files
 from runner.canonical import digest_value, plain
 from runner.errors import IntegrityError, InvalidError
 from runner.plan.resolve import Finished
-from runner.record.shape import build
+from runner.shape import build
 
 FILE = "manifest.json"
 FORMAT = "lorarun/manifest/v1"

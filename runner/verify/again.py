@@ -17,7 +17,7 @@ from runner.plan.kinds import KINDS
 from runner.plan.model import Need, Source, Step
 from runner.plan.names import name_of
 from runner.record.model import Record, StepRecord
-from runner.record.shape import ShapeError, build
+from runner.shape import ShapeError, build
 from runner.spec.model import GenerateSpec, LoraSpec, MetricSpec, TrainSpec
 
 MEASURING = frozenset(name for name, kind in KINDS.items() if kind.is_measurement)

@@ -76,6 +76,18 @@ def test_a_lock_that_was_edited_into_nonsense_is_refused(tmp_path: Path, change:
         read_lock(tmp_path / "a.lock")
 
 
+def test_what_is_wrong_in_a_lock_is_named_by_its_place(tmp_path: Path) -> None:
+    (tmp_path / "a.lock").write_text('{"lorarun_lock": 1, "datasets": {"자료": {"path": "x", "digest": null}}}')
+    with pytest.raises(InvalidError, match=r"`datasets\['자료'\]\.digest` is null, not text"):
+        read_lock(tmp_path / "a.lock")
+
+
+def test_a_lock_of_a_version_that_knew_less_is_read(tmp_path: Path) -> None:
+    text = '{"lorarun_lock": 1, "later": {}, "tunes": {"a": {"micro_batch": 2, "grad_checkpoint": false}}}'
+    (tmp_path / "a.lock").write_text(text)
+    assert read_lock(tmp_path / "a.lock") == Lock(tunes={"a": LockedTune(2, grad_checkpoint=False)})
+
+
 def test_a_conflict_that_was_left_in_a_lock_is_named_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "메모.lock").write_text('{\n<<<<<<< HEAD\n "a": 1\n=======\n>>>>>>> 가지\n}', encoding="utf-8")
     with pytest.raises(InvalidError) as raised:

@@ -15,9 +15,9 @@ from markdown_it import MarkdownIt
 
 from runner.canonical import plain
 from runner.record.model import Record
-from runner.record.shape import build
 from runner.report import html
 from runner.report.render import render
+from runner.shape import build
 from tests.report.sample_campaign import sample_evidence, sample_history, sample_record, swept_record
 
 NASTY = (

@@ -10,10 +10,10 @@ from runner.canonical import plain
 from runner.machine.file_digests import CACHE_PATH, FileDigests
 from runner.models.lock import Lock, LockedDataset, LockedModel, LockedTune, read_lock, write_lock
 from runner.record.model import Record
-from runner.record.shape import build
 from runner.run import choosing
 from runner.run.lock import holder
 from runner.run.saved import read_plan, write_plan
+from runner.shape import build
 from runner.verify.again import steps_of
 from tests.run.test_saved import PLAN
 from tests.verify.test_again import RUN

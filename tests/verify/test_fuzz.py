@@ -14,8 +14,8 @@ from runner.record import codec, evidence
 from runner.record.codec import to_document
 from runner.record.model import Record
 from runner.record.observations import timelines
-from runner.record.shape import ShapeError, build
 from runner.samples.io import read_samples
+from runner.shape import ShapeError, build
 from runner.spec.load import read_spec
 from runner.spec.rebuild import spec_of
 from runner.spec.source import Source

@@ -9,7 +9,7 @@ from runner.errors import ExitCode
 from runner.plan.build import build_steps
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.record.model import StepRecord
-from runner.record.shape import build
+from runner.shape import build
 from runner.spec.model import GenerateSpec, MetricSpec, SweepSpec
 from runner.spec.rebuild import spec_of
 from runner.verify.check import check

@@ -14,7 +14,7 @@ from runner.errors import ExitCode
 from runner.plan.keys import IMPLEMENTATION, Components
 from runner.record import codec
 from runner.record.model import StepRecord
-from runner.record.shape import build
+from runner.shape import build
 from runner.store import ssot
 from runner.verify.check import check
 from tests.verify.campaign import Project

@@ -1,6 +1,6 @@
 """Plain JSON data → frozen dataclasses, by their annotations: every field present, of its type, and no other.
 
-Knows no schema versions; `codec` upgrades a document before it comes here.
+Knows no schema versions and no defaults; who reads an older document fills it up before it comes here.
 """
 
 from __future__ import annotations
