@@ -44,7 +44,7 @@ class _Arm:
     evaluation: EvaluationSpec
     arm: Arm
     step: StepRecord
-    order: Order | None  # None: the data set is not here
+    order: Order | None  # None: the data set is not here as it was recorded
     again: ScoresAgain
 
     @property
@@ -89,7 +89,7 @@ def compare_outputs(
     elif files:
         yield ok("answers", f"{files} files of answers and scores that steps wrote are those in the evidence")
     if open_:
-        said = "the data set is not here, so the order of its samples is not known"
+        said = "the data set is not here as it was recorded, so the order of its samples is not known"
         yield Finding("answers", "unchecked", f"{some(open_)}: {said}")
 
 
