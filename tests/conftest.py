@@ -1,7 +1,8 @@
-"""Shared by all tests: golden files, written anew by `pytest --update-golden`; hypothesis; git; BLAS."""
+"""Shared by all tests: golden files, written anew by `pytest --update-golden`; hypothesis; git; BLAS; a campaign."""
 
 import importlib.util
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import settings
 
 from runner.engines.device import activate_blas
 from runner.machine import blas
+from tests.run import mini
 
 # The same examples in every run, and no clock: a busy machine fails nothing.
 settings.register_profile("lorarun", deadline=None, derandomize=True)
@@ -47,3 +49,26 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
         assert path.read_text(encoding="utf-8") == text, "if this is meant: pytest --update-golden"
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def finished_campaign(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished mini campaign, made once and copied for each test that needs it."""
+    root = mini.make(tmp_path_factory.mktemp("mini") / "프로젝트 one")
+    done = mini.lorarun(root, "apply", mini.SPEC_PATH)
+    assert done.returncode in (0, 6), done.stderr
+    return root
+
+
+@pytest.fixture
+def finished(finished_campaign: Path, tmp_path: Path) -> Path:
+    """A copy of a project whose campaign was run."""
+    root = tmp_path / "project"
+    shutil.copytree(finished_campaign, root, symlinks=True)
+    return root
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Path:
+    """A project whose campaign was not run yet."""
+    return mini.make(tmp_path / "project")
