@@ -34,7 +34,7 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Choice:
+class TuneChoice:
     """What was chosen for one tuning."""
 
     micro_batch: int
@@ -73,14 +73,14 @@ def _halves(batch_size: int) -> list[int]:
     return sizes
 
 
-def choose(candidates: Sequence[Candidate], budget: Budget | None) -> Choice | None:
+def choose(candidates: Sequence[Candidate], budget: Budget | None) -> TuneChoice | None:
     """The first candidate that fits; None where none does. Without a budget the first fits."""
     for candidate in candidates:
         peak = candidate.peak.peak_bytes
         if budget is None or peak <= budget.fits_bytes:
             before = candidates[: candidates.index(candidate)]
             reasons = (*_refusals(before, budget), _acceptance(candidate, budget))
-            return Choice(candidate.micro_batch, candidate.grad_checkpoint, peak, budget, reasons)
+            return TuneChoice(candidate.micro_batch, candidate.grad_checkpoint, peak, budget, reasons)
     return None
 
 

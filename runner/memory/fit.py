@@ -8,15 +8,15 @@ from typing import Any
 
 from runner.memory.choose import (
     Budget,
-    Choice,
     Remedy,
+    TuneChoice,
     budget_for,
     candidates_for,
     choose,
     largest_that_fits,
     refusal,
 )
-from runner.memory.fit_answers import AnswerChoice, Answers, choose_batch, first_tries, last_tries, refuse
+from runner.memory.fit_answers import AnswerChoice, AnswerTask, choose_batch, first_tries, last_tries, refuse
 from runner.memory.forecast import AnswerShape, Candidate, Forecasts, RowShape, TuneShape, forecast
 from runner.spec.model import LoraSpec, TrainSpec
 
@@ -27,7 +27,7 @@ EIGHTHS = range(7, 0, -1)  # shorter rows that are tried for advice
 class Fitted:
     """What was chosen for the steps of one model, by name."""
 
-    tunes: dict[str, Choice]
+    tunes: dict[str, TuneChoice]
     answers: dict[str, AnswerChoice]  # those that can be forecast
 
 
@@ -57,7 +57,7 @@ def fit(
     *,
     dtype: str,
     tunes: Mapping[str, TuneShape],
-    answers: Mapping[str, Answers],
+    answers: Mapping[str, AnswerTask],
     names: Mapping[str, str] | None = None,
     limit_bytes: int | None,
     machine_bytes: int | None,
@@ -76,7 +76,7 @@ def fit(
     first = {n: replace(s, candidates=s.candidates[:1]) if model.budget is None else s for n, s in tunes.items()}
     found = model.ask(first, first_tries(answers))
     steps = names or {}
-    chosen: dict[str, Choice] = {}
+    chosen: dict[str, TuneChoice] = {}
     for name, candidates in found.tunes.items():
         choice = choose(candidates, model.budget)
         chosen[name] = choice or _refuse(steps.get(name, name), tunes[name], candidates, model, found.load.peak_bytes)
@@ -106,7 +106,7 @@ def tune_shape(
     return TuneShape(lora, train, tuple(rows), (), candidates_for(train), images, whole)
 
 
-def _refuse(step: str, shape: TuneShape, candidates: Sequence[Candidate], model: _Model, weights: int) -> Choice:
+def _refuse(step: str, shape: TuneShape, candidates: Sequence[Candidate], model: _Model, weights: int) -> TuneChoice:
     assert model.budget is not None  # without one the first candidate is taken
     least = min(candidates, key=lambda c: c.peak.peak_bytes)
     remedies = [] if weights > model.budget.fits_bytes else _remedies(shape, least, model)

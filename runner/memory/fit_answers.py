@@ -20,7 +20,7 @@ EIGHTHS = range(7, 0, -1)  # fewer tokens that are tried for advice
 
 
 @dataclass(frozen=True)
-class Answers:
+class AnswerTask:
     """Answers to prompts of at most `tokens` tokens. `asked` is the spec's batch size, None where it leaves it open."""
 
     tokens: int
@@ -40,9 +40,9 @@ class AnswerChoice:
     reasons: tuple[str, ...]
 
 
-def answers_of(shape: AnswerShape, *, rows: int, asked: int | None, place: str) -> Answers:
+def answers_of(shape: AnswerShape, *, rows: int, asked: int | None, place: str) -> AnswerTask:
     """Answers to `rows` prompts as long as the longest of them."""
-    return Answers(shape.tokens, shape.max_tokens, rows, asked, place, shape)
+    return AnswerTask(shape.tokens, shape.max_tokens, rows, asked, place, shape)
 
 
 def batches_for(tokens: int, max_tokens: int, *, rows: int, asked: int | None) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ def batches_for(tokens: int, max_tokens: int, *, rows: int, asked: int | None) -
     return tuple(sizes)
 
 
-def first_tries(answers: Mapping[str, Answers]) -> dict[str, AnswerShape]:
+def first_tries(answers: Mapping[str, AnswerTask]) -> dict[str, AnswerShape]:
     """What is traced of all: prompts as long as they may be."""
     return {
         name: replace(a.shape, batches=batches_for(a.tokens, a.max_tokens, rows=a.rows, asked=a.asked))
@@ -62,7 +62,7 @@ def first_tries(answers: Mapping[str, Answers]) -> dict[str, AnswerShape]:
     }
 
 
-def choose_batch(answers: Answers, tried: Sequence[Batch], budget: Budget | None) -> AnswerChoice | None:
+def choose_batch(answers: AnswerTask, tried: Sequence[Batch], budget: Budget | None) -> AnswerChoice | None:
     """The first batch that fits; None where none does."""
     for batch in tried:
         peak = batch.peak.peak_bytes
@@ -73,14 +73,14 @@ def choose_batch(answers: Answers, tried: Sequence[Batch], budget: Budget | None
     return None
 
 
-def _said(verb: str, batch: Batch, answers: Answers, budget: Budget | None) -> str:
+def _said(verb: str, batch: Batch, answers: AnswerTask, budget: Budget | None) -> str:
     of = f"{answers_named(batch.batch, answers.shape)} at most"
     room = f"{gigabytes(budget.fits_bytes)} fit under {budget.reason}" if budget else "there is no limit"
     verb = verb.removesuffix("s") if batch.batch > 1 else verb
     return f"{of} {verb} {gigabytes(batch.peak.peak_bytes)} ({batch.peak.phase}): {room}"
 
 
-def last_tries(answers: Answers) -> dict[str, AnswerShape]:
+def last_tries(answers: AnswerTask) -> dict[str, AnswerShape]:
     """What is traced where no batch fits: the shortest prompts, and for advice fewer at one time or shorter answers."""
     batch = batches_for(SHORTEST, answers.max_tokens, rows=answers.rows, asked=answers.asked)[0]
     lone = replace(answers.shape, batches=(batch if answers.asked else 1,), tokens=SHORTEST, grids=(), images=None)
@@ -98,7 +98,7 @@ def _shorter(max_tokens: int) -> list[int]:
 
 def refuse(
     step: str,
-    answers: Answers,
+    answers: AnswerTask,
     tried: Sequence[Batch],
     more: Mapping[str, Sequence[Batch]],
     budget: Budget,

@@ -59,7 +59,7 @@ class AnswerShape:
 
 
 @dataclass(frozen=True)
-class Tried:
+class Phased:
     """One way to run a step, with its forecasts by phase."""
 
     forecasts: tuple[Forecast, ...]
@@ -71,7 +71,7 @@ class Tried:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Candidate(Tried):
+class Candidate(Phased):
     """One way to run a tuning."""
 
     micro_batch: int
@@ -79,7 +79,7 @@ class Candidate(Tried):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch(Tried):
+class Batch(Phased):
     """So many answers at one time."""
 
     batch: int

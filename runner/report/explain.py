@@ -35,7 +35,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Rules:
+class Baselines:
     """A target's metric before and after tuning, with the rules to beat beside it, the best rule first."""
 
     metric: str  # "<evaluation>.<metric>"
@@ -74,9 +74,9 @@ def shares(record: Record, rows: Rows, made: Attribution) -> tuple[Share, ...]:
     return split.shares
 
 
-def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Rules, ...]:
+def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Baselines, ...]:
     """For each target's metric: what the record says of answers without a model, and what the evidence can tell."""
-    found: dict[str, Rules] = {}
+    found: dict[str, Baselines] = {}
     for check in targets:
         stated = mapping(mapping(record.measures.get(check.metric)).get("baselines"))
         values = {name: _value(value) for name, value in stated.items()}
@@ -88,9 +88,9 @@ def baselines(record: Record, rows: Rows, targets: Sequence[Check]) -> tuple[Rul
     return tuple(found.values())
 
 
-def other_baselines(record: Record, targets: Sequence[Check]) -> tuple[Rules, ...]:
+def other_baselines(record: Record, targets: Sequence[Check]) -> tuple[Baselines, ...]:
     """The same for every metric that is no target and whose baselines the record holds."""
-    found: list[Rules] = []
+    found: list[Baselines] = []
     aimed = {check.metric for check in targets}
     for metric, about in sorted(record.measures.items()):
         info = METRICS.get(metric.partition(".")[2].partition("(")[0])
@@ -104,7 +104,7 @@ def other_baselines(record: Record, targets: Sequence[Check]) -> tuple[Rules, ..
     return tuple(found)
 
 
-def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Rules:
+def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Baselines:
     sign = -1.0 if check.direction == "lower" else 1.0
     after = check.after
     rows = [Baseline(name, score, after is not None and sign * (score - after) >= 0) for name, score in known]
@@ -112,7 +112,7 @@ def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Rules:
     wanted = None
     if check.before is not None and check.target is not None and check.effect in ("", "relative", "points"):
         wanted = check.before + sign * check.target * (1.0 if check.effect == "points" else abs(check.before))
-    return Rules(check.metric, check.before, after, wanted, tuple(rows))
+    return Baselines(check.metric, check.before, after, wanted, tuple(rows))
 
 
 def _value(stated: object) -> float | None:

@@ -17,7 +17,7 @@ from runner.report import figures, numbers, sweep, templates
 from runner.report.catalogue import catalogue
 from runner.report.chain import Attribution
 from runner.report.changes import changes
-from runner.report.ledger import Ledger
+from runner.report.ledger import SampleLedger
 from runner.report.proof import Proof
 from runner.report.reading import flat
 from runner.report.runs import KindTime
@@ -214,11 +214,11 @@ def _lists(seen: View) -> dict[str, Any]:
 def _shapes(words: Words) -> dict[str, Any]:
     """What templates ask about shapes and colours of small figures."""
 
-    def state_name(state: str, book: Ledger) -> str:
+    def state_name(state: str, book: SampleLedger) -> str:
         plain = "still" if state == "wrong" and book.graded else state
         return words.catalogue.name("state", plain)
 
-    def stack(book: Ledger) -> list[tuple[str, float, float]]:
+    def stack(book: SampleLedger) -> list[tuple[str, float, float]]:
         found, x = [], 0.0
         for state, n in book.counts:
             width = 100 * n / book.total

@@ -55,7 +55,7 @@ class SampleRow:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class SampleLedger:
     """The samples of one evaluation, worst news first."""
 
     evaluation: str
@@ -105,7 +105,7 @@ def state_of(before: float | None, after: float | None, *, lower: bool, best: fl
 
 def ledger(
     evaluation: str, evidence: Evidence, checks: Sequence[Check], *, best: float | None, limit: int, pictures: int
-) -> Ledger:
+) -> SampleLedger:
     """The ledger of an evaluation.
 
     Args:
@@ -126,7 +126,7 @@ def ledger(
     states = [r.state for r in rows]
     counts = tuple((s, states.count(s)) for s in STATES if s in states)
     values = {v for r in rows for v in (r.score_before, r.score_after) if v is not None}
-    return Ledger(
+    return SampleLedger(
         evaluation=evaluation,
         metric=metric,
         direction="lower" if lower else "higher",

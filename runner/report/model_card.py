@@ -27,7 +27,7 @@ LOADING = {
 
 
 @dataclass(frozen=True)
-class Subject:
+class ExportedModel:
     """One exported model: a tune of a campaign, and the form it is in."""
 
     tune: str
@@ -37,7 +37,7 @@ class Subject:
     notes: tuple[str, ...] = ()  # what was checked while exporting
 
 
-def model_card(record: Record, record_id: str, spec: Spec, subject: Subject) -> str:
+def model_card(record: Record, record_id: str, spec: Spec, subject: ExportedModel) -> str:
     """Front matter with `model-index`, then verdict, figures, settings, data and how to load it."""
     used = [e for e in spec.evaluations.values() if subject.tune in _tunes_of(spec, e)]
     front = yaml.safe_dump(_front(record, spec, subject, used), sort_keys=False, allow_unicode=True, width=10_000)
@@ -77,7 +77,7 @@ def _tunes_of(spec: Spec, evaluation: EvaluationSpec) -> set[str]:
     return {stage.adapter for stage in chain.stages if stage.adapter} if chain else set()
 
 
-def _front(record: Record, spec: Spec, subject: Subject, used: Sequence[EvaluationSpec]) -> dict[str, Any]:
+def _front(record: Record, spec: Spec, subject: ExportedModel, used: Sequence[EvaluationSpec]) -> dict[str, Any]:
     base = spec.models[spec.tunes[subject.tune].model].path
     task = TASKS[subject.is_vision]
     results = [r for e in used if (r := _result(record, spec, e, task))]

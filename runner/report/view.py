@@ -21,9 +21,9 @@ from runner.record.observations import Points, timelines
 from runner.report import chain, datasets, explain, ledger, reading, rehearsal, runs, sweep, training
 from runner.report.chain import Attribution
 from runner.report.datasets import DataFinding, DataSplit, TokenLengths
-from runner.report.explain import Rules
+from runner.report.explain import Baselines
 from runner.report.fates import fates
-from runner.report.ledger import Ledger
+from runner.report.ledger import SampleLedger
 from runner.report.proof import Proof, gated
 from runner.report.reading import Evidence, Row, figure, items, mapping, text
 from runner.report.rehearsal import Rehearsal
@@ -70,9 +70,9 @@ class View:
     attributions: tuple[Attribution, ...]
     shares: tuple[tuple[Share, ...], ...]  # for each attribution, how its gain splits
     fates: tuple[Fates | None, ...]  # for each attribution, what became of its samples
-    ledgers: tuple[Ledger, ...]
-    baselines: tuple[Rules, ...]
-    more_baselines: tuple[Rules, ...]  # of the other metrics that the record has them for
+    ledgers: tuple[SampleLedger, ...]
+    baselines: tuple[Baselines, ...]
+    more_baselines: tuple[Baselines, ...]  # of the other metrics that the record has them for
     sweeps: tuple[Sweep, ...]
     rehearsals: tuple[Rehearsal, ...]
     runs: Runs
@@ -232,8 +232,8 @@ def _past(record: Record, history: Sequence[Record]) -> tuple[tuple[str, Record]
     return tuple(sorted(known.items(), key=lambda pair: (pair[1].created, pair[0])))
 
 
-def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int) -> tuple[Ledger, ...]:
-    found: list[Ledger] = []
+def _ledgers(rows: Evidence, checks: Sequence[Check], limit: int, pictures: int) -> tuple[SampleLedger, ...]:
+    found: list[SampleLedger] = []
     illustrated = sum(any(row.get("images") for row in own.values()) for own in rows.samples.values())
     pictures //= max(1, illustrated)
     for evaluation in rows.samples:

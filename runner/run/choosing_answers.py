@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.canonical import digest_value, plain
 from runner.errors import LorarunError
-from runner.memory.fit_answers import AnswerChoice, Answers, answers_of
+from runner.memory.fit_answers import AnswerChoice, AnswerTask, answers_of
 from runner.memory.forecast import AnswerShape
 from runner.models.facts import ModelFacts
 from runner.plan.asked import Asked, AskedBy, Weighed
@@ -46,7 +46,7 @@ class Question:
     facts: ModelFacts
     dtype: str
     name: str  # the first step that asks it
-    answers: Answers
+    answers: AnswerTask
     limit_bytes: int | None
     machine_bytes: int
 

@@ -12,7 +12,7 @@ from typing import Any
 from runner.errors import InvalidError, UsageError
 from runner.files import commit_folder, read_json, write_text
 from runner.plan.names import ADAPTER, ADAPTER_CONFIG, prepare_id
-from runner.report.model_card import Subject, model_card
+from runner.report.model_card import ExportedModel, model_card
 from runner.run.finished import FinishedRun
 from runner.run.trial import busy_folder, run_watched, watched_worker
 from runner.samples.io import read_samples, write_samples
@@ -41,7 +41,7 @@ class Exported:
     """One folder that was written."""
 
     folder: Path
-    subject: Subject
+    subject: ExportedModel
 
 
 def export_models(run: FinishedRun, out: Path, options: ExportOptions) -> tuple[Exported, ...]:
@@ -88,7 +88,7 @@ def _is_vision(run: FinishedRun, tune: str) -> bool:
     return isinstance(config, dict) and bool(config.get("vision_config"))
 
 
-def _export(run: FinishedRun, tune: str, work: Path, options: ExportOptions) -> Subject:
+def _export(run: FinishedRun, tune: str, work: Path, options: ExportOptions) -> ExportedModel:
     form = "fused" if options.fuse else options.form
     folder = f"{tune}-{form}" if form != "mlx" else tune
     if "/" in folder or folder.startswith("."):
@@ -107,7 +107,7 @@ def _export(run: FinishedRun, tune: str, work: Path, options: ExportOptions) -> 
         for name in ADAPTER_FILES:
             shutil.copyfile(adapter / name, place / name)
         notes = ("the files are the recorded run's own, byte for byte",)
-    subject = Subject(tune, form, _is_vision(run, tune), folder, notes)
+    subject = ExportedModel(tune, form, _is_vision(run, tune), folder, notes)
     write_text(place / "README.md", model_card(run.stored.record, run.stored.id, run.spec, subject))
     return subject
 

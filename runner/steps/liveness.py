@@ -28,7 +28,7 @@ TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
 
 
 @dataclass(frozen=True)
-class Subject:
+class AdapterToProve:
     """An adapter to be proven, and of what it is."""
 
     name: str  # "tune/qwen-lora"
@@ -39,7 +39,7 @@ class Subject:
 
 
 def prove(
-    subject: Subject, family: str, dtype: str, samples: Sequence[Sample], root: Path, around: Surroundings
+    subject: AdapterToProve, family: str, dtype: str, samples: Sequence[Sample], root: Path, around: Surroundings
 ) -> dict[str, Any]:
     """Probe the adapter with a few samples here and in a fresh process.
 
@@ -58,7 +58,7 @@ def prove(
     return {"probe": plain(probe), "trained": subject.trained, "official": loaded}
 
 
-def look(subject: Subject, engine: Engine, samples: Sequence[Sample], root: Path) -> dict[str, Any]:
+def look(subject: AdapterToProve, engine: Engine, samples: Sequence[Sample], root: Path) -> dict[str, Any]:
     """The part of the proof that needs no other process: what the adapter does to the trainer's own model.
 
     Raises:
@@ -71,7 +71,7 @@ def look(subject: Subject, engine: Engine, samples: Sequence[Sample], root: Path
     return {"probe": plain(probe), "trained": subject.trained}
 
 
-def _dead(subject: Subject, reasons: list[str]) -> StepError:
+def _dead(subject: AdapterToProve, reasons: list[str]) -> StepError:
     return StepError(
         f"{subject.name}: the adapter is not alive: {'; '.join(reasons)}",
         help="this is a defect of lorarun or of a package's version: please report it with `lorarun doctor`",
@@ -84,7 +84,7 @@ def shortest(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple({(s.prompt, s.images): s for s in reversed(ordered)}.values())[-ROWS:] or tuple(ordered[:ROWS])
 
 
-def load_in_a_fresh_process(subject: Subject, logits: Path) -> dict[str, Any]:
+def load_in_a_fresh_process(subject: AdapterToProve, logits: Path) -> dict[str, Any]:
     """What the package's own loader makes of the adapter.
 
     Raises:
@@ -110,7 +110,7 @@ def load_in_a_fresh_process(subject: Subject, logits: Path) -> dict[str, Any]:
     return found
 
 
-def faults(probe: Probe, subject: Subject, loaded: dict[str, Any]) -> list[str]:
+def faults(probe: Probe, subject: AdapterToProve, loaded: dict[str, Any]) -> list[str]:
     """Why the adapter is not alive. Pure; empty where it is."""
     found = [*faults_of_training(subject.trained), *effects(probe)]
     if "refused" in loaded:

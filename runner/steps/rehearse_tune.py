@@ -16,7 +16,7 @@ from runner.samples.lengths import RowLength, read_lengths
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, Surroundings
-from runner.steps.liveness import Subject, look, prove
+from runner.steps.liveness import AdapterToProve, look, prove
 
 UPDATES = 2
 # So large that two updates show in the logits of a model that computes in 16 bits: what is tried is not what is learnt.
@@ -66,7 +66,7 @@ def try_tuning(
     paths = _compared(asked, engine)
     counted = reader.lengths(asked.train, request.root, on_event=lambda _: None, should_stop=around.should_stop)
     name, model = f"{request.id}, {entry['id']}", request.inputs["model"]
-    subject = Subject(name, model, folder / "whole", whole.adapter_digest, whole.trained)
+    subject = AdapterToProve(name, model, folder / "whole", whole.adapter_digest, whole.trained)
     liveness = look(subject, engine, samples, request.root)
     if first:  # the package's own loader is asked once a model: it costs a process
         liveness |= prove(subject, request.params["family"], request.params["dtype"], samples, request.root, around)

@@ -11,7 +11,7 @@ from runner.plan.names import ADAPTER, ADAPTER_CONFIG, HISTORY
 from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec, TrainSpec
 from runner.steps.context import StepRequest, StepResult, Surroundings
-from runner.steps.liveness import Subject, prove
+from runner.steps.liveness import AdapterToProve, prove
 from runner.steps.rows import rows_of
 
 CURVE_ROWS = 200  # the record keeps so many; `history.json` has every update
@@ -46,7 +46,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         should_stop=around.should_stop,
         should_shrink=around.should_shrink,
     )
-    subject = Subject(request.id, request.inputs["model"], request.out, result.adapter_digest, result.trained)
+    subject = AdapterToProve(request.id, request.inputs["model"], request.out, result.adapter_digest, result.trained)
     liveness = prove(subject, params["family"], params["dtype"], rows, request.root, around)
     write_json(request.out / HISTORY, plain(result.history))
     measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest", "trained")}

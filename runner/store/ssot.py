@@ -208,8 +208,7 @@ def _scan(root: Path) -> Contents:
         try:
             found[path.stem] = Stored(path.stem, _read_record(path))
         except LorarunError as error:
-            said = error.message.removeprefix(f"`{path}`").lstrip(": ")
-            problems.append(Problem(shown, said, isinstance(error, NewerSchemaError), error.help))
+            problems.append(Problem(shown, _said(error, path), isinstance(error, NewerSchemaError), error.help))
     for one in found.values():
         shown = f"{RECORDS}/{one.id}.json"
         problems += [Problem(shown, f"parent `{p}` is missing") for p in one.record.parents if p not in found]
@@ -228,9 +227,13 @@ def evidence_problems(root: Path, stored: Iterable[Stored]) -> tuple[Problem, ..
             evidence.verified(_read_evidence(root, digest, folder_checked=True), digest)
         except LorarunError as error:
             shown = evidence_path(Path(), digest).as_posix()
-            said = error.message.removeprefix(f"`{shown}`").lstrip(": ")
-            problems.append(Problem(shown, f"{said} (record {one.id[:12]})", help=error.help))
+            problems.append(Problem(shown, f"{_said(error, shown)} (record {one.id[:12]})", help=error.help))
     return tuple(problems)
+
+
+def _said(error: LorarunError, place: Path | str) -> str:
+    """What an error says of `place`, which a problem names by itself."""
+    return error.message.removeprefix(f"`{place}`").lstrip(": ")
 
 
 def _entries(root: Path, folder: str, problems: list[Problem]) -> list[Path]:
@@ -240,7 +243,7 @@ def _entries(root: Path, folder: str, problems: list[Problem]) -> list[Path]:
     try:
         files.check_folder(root / folder, root=root)
     except InvalidError as error:
-        problems.append(Problem(folder, error.message.removeprefix(f"`{root / folder}`").lstrip(": ")))
+        problems.append(Problem(folder, _said(error, root / folder)))
         return []
     # A writer that was killed leaves a hidden temporary file; it was never part of the store.
     found = (p for p in (root / folder).iterdir() if p.name not in _KEPT)

@@ -13,7 +13,7 @@ import pytest
 from runner.engines.official import package_of
 from runner.engines.official_load import compare, open_as_anyone_would
 from runner.engines.table import open_engine
-from runner.steps.liveness import Subject, faults
+from runner.steps.liveness import AdapterToProve, faults
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +31,11 @@ def alive(request, folders, tune, tmp_path, data_folder, text_samples, image_sam
     result = tune(engine, samples, root=data_folder if images else tmp_path)
     logits = tmp_path / "logits.safetensors"
     probe = engine.probe(tmp_path / "adapter", samples[:2], data_folder if images else tmp_path, out=logits)
-    subject = Subject("tune/x", checkpoint, tmp_path / "adapter", result.adapter_digest, result.trained)
+    subject = AdapterToProve("tune/x", checkpoint, tmp_path / "adapter", result.adapter_digest, result.trained)
     return subject, probe, logits
 
 
-def answer(subject: Subject, logits: Path) -> dict:
+def answer(subject: AdapterToProve, logits: Path) -> dict:
     return compare(open_as_anyone_would(package_of(subject.checkpoint), subject.checkpoint, subject.adapter), logits)
 
 
@@ -53,7 +53,7 @@ def one(llama_folder, tune, tmp_path, text_samples):
     engine = open_engine(llama_folder, family="llama")
     result = tune(engine, text_samples(4))
     probe = engine.probe(tmp_path / "adapter", text_samples(2), tmp_path, out=tmp_path / "logits.safetensors")
-    return Subject("tune/x", llama_folder, tmp_path / "adapter", result.adapter_digest, result.trained), probe
+    return AdapterToProve("tune/x", llama_folder, tmp_path / "adapter", result.adapter_digest, result.trained), probe
 
 
 def said(one, tmp_path: Path) -> str:

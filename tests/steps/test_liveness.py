@@ -9,10 +9,10 @@ import pytest
 from runner.engines.protocol import Probe
 from runner.errors import StepError
 from runner.samples.sample import Sample
-from runner.steps.liveness import Subject, faults, load_in_a_fresh_process, shortest
+from runner.steps.liveness import AdapterToProve, faults, load_in_a_fresh_process, shortest
 
 TRAINED: dict[str, Any] = {"tensors": 4, "modules": 2, "changed_modules": 2, "unexpected": [], "unchanged": []}
-SUBJECT = Subject("tune/x", Path("model"), Path("adapter"), "sha256:1", TRAINED)
+SUBJECT = AdapterToProve("tune/x", Path("model"), Path("adapter"), "sha256:1", TRAINED)
 PROBE = Probe(rows=2, size=10.0, adapter_difference=1.0, unchanged_difference=0.0, dtype="float32")
 LOADED: dict[str, Any] = {"adapter_digest": "sha256:1", "difference": 0.0, "base_difference": 0.0, "effect": 1.0}
 LOADED["dtype"] = "float32"
