@@ -6,14 +6,14 @@ Neither changes what it is about; both are kept in the same history.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
 from typing import Any
 
-from runner import __version__
 from runner.canonical import digest_value
 from runner.errors import UsageError
 from runner.record import evidence
-from runner.record.model import SCHEMA, Record
+from runner.record.blank import blank
+from runner.record.model import Record
 
 MAX_REASON = 2000  # characters
 
@@ -43,31 +43,9 @@ def _remark(kind: str, campaign: str, body: dict[str, Any]) -> Record:
             raise UsageError(f"a {kind} without {'a reason' if name == 'reason' else 'an author'} says nothing")
         if len(body[name]) > MAX_REASON:
             raise UsageError(f"the {name} has {len(body[name]):,} characters, the most is {MAX_REASON:,}")
-    nothing = evidence.collect(()).digest
-    return Record(
-        schema=SCHEMA,
-        kind=kind,
-        campaign=campaign,
+    return replace(
+        blank(kind, campaign),
         run_id=digest_value({"kind": kind, "campaign": campaign, "body": body}),
-        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        parents=(),
-        spec={},
-        spec_path="",
-        spec_digest="",
-        recipe_digest="",
-        policy_digest="",
-        seed=0,
-        environment={},
-        models={},
-        data={},
-        steps=(),
-        measures={},
-        quantities={},
-        verdict={},
-        attempts={},
-        evidence=nothing,
-        evidence_mode="full",
-        summary={},
+        evidence=evidence.collect(()).digest,
         body=body,
-        lorarun=__version__,
     )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from runner import __version__
 from runner.acceptance.model import Verdict
 from runner.canonical import digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
@@ -17,8 +15,9 @@ from runner.plan.names import prepare_id
 from runner.plan.rehearsal import KIND as REHEARSAL
 from runner.record import evidence, observations, restore
 from runner.record.attempts import earlier_attempts
+from runner.record.blank import blank
 from runner.record.judgement import measures_of, quantities_of, verdict_of
-from runner.record.model import SCHEMA, Record, StepRecord
+from runner.record.model import Record, StepRecord
 from runner.record.summary import summarise
 from runner.run.beside import all_baselines, data_checks
 from runner.run.gather import Gathered, Locate, gather
@@ -49,9 +48,9 @@ def account(
         step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
     }
     failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
-    blank = replace(_blank(spec, root, surveyed), run_id=_run_id(spec, manifests, failures))
+    begun = replace(_begun(spec, surveyed), run_id=_run_id(spec, manifests, failures))
     stored = ssot.records(root)
-    known = ssot.recorded(stored, blank)
+    known = ssot.recorded(stored, begun)
     if known:
         return Account(known.record, known.id, build(Verdict, known.record.verdict), appended=False)
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
@@ -66,7 +65,7 @@ def account(
     attempts = earlier_attempts(history, recipe_digest(spec), {m.test_data for m in measures.values()})
     verdict = verdict_of(spec, measures, quantities, attempts=attempts, failures=failures)
     record = replace(
-        blank,
+        begun,
         notes=tuple(f"set on the command line: {override}" for override in spec.overrides),
         data=_data(spec, surveyed, manifests),
         steps=record_steps,
@@ -92,15 +91,10 @@ def _locator(surveyed: Survey, manifests: dict[str, Manifest]) -> Locate:
     return locate
 
 
-def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
+def _begun(spec: Spec, surveyed: Survey) -> Record:
     """The record as far as it is known before anything ran."""
-    return Record(
-        schema=SCHEMA,
-        kind="campaign",
-        campaign=spec.metadata.name,
-        run_id="",
-        created=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        parents=(),
+    return replace(
+        blank("campaign", spec.metadata.name),
         spec=spec.document,
         spec_path=spec.path,
         spec_digest=spec.digest,  # not of the file as it is by now
@@ -109,16 +103,7 @@ def _blank(spec: Spec, root: Path, surveyed: Survey) -> Record:
         seed=spec.seed,
         environment=dict(surveyed.known.environment),
         models=_models(spec, surveyed),
-        data={},
-        steps=(),
-        measures={},
-        quantities={},
-        verdict={},
-        attempts={},
-        evidence="",
         evidence_mode=spec.evidence,
-        summary={},
-        lorarun=__version__,
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import Diagnostic, IntegrityError, InterruptedRunError, InvalidError, ResourceError, StepError
+from runner.machine.blas import child_environment, find
 from runner.memory.cap import capped, needed
 from runner.steps.context import StepRequest
 
@@ -66,17 +67,8 @@ class Worker:
         """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        message = {
-            "id": request.id,
-            "kind": request.kind,
-            "params": request.params,
-            "inputs": {role: str(path) for role, path in request.inputs.items()},
-            "out": str(request.out),
-            "checkpoint": str(request.checkpoint),
-            "root": str(request.root),
-        }
         try:
-            self.process.stdin.write(json.dumps(message, ensure_ascii=False) + "\n")
+            self.process.stdin.write(json.dumps(request.as_message(), ensure_ascii=False) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             raise StepError(f"{request.id}: its process ended: {self._ending()}", help=self._hint()) from None
@@ -163,8 +155,9 @@ class Worker:
         return "\n".join([f"its log is `{self.log}`", *tail])
 
 
-def import_path() -> str:
-    """PYTHONPATH of a child that runs this very code from any working directory."""
+def environment_of_child() -> dict[str, str]:
+    """What a child that may load MLX is given: this machine's BLAS, and this very code from any working directory."""
     folder = str(Path(__file__).resolve().parents[2])
     inherited = os.environ.get("PYTHONPATH", "")
-    return os.pathsep.join([folder, *([inherited] if inherited else [])])
+    path = os.pathsep.join([folder, *([inherited] if inherited else [])])
+    return {**child_environment(find()), "PYTHONPATH": path}

@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 from runner import files
 from runner.canonical import digest_value, plain
 from runner.errors import InvalidError, LorarunError, StepError
-from runner.machine.blas import child_environment, find
 from runner.machine.environment import ABSENT, environment_class
 from runner.machine.memory import given_bytes
 from runner.memory.fit import fit, tune_shape
@@ -27,7 +26,7 @@ from runner.plan.asked import Asked, AskedBy, Weighed
 from runner.plan.names import tune_id
 from runner.plan.params import Choice
 from runner.plan.paths import Pins, decide, resolved
-from runner.run.child import import_path
+from runner.run.child import environment_of_child
 from runner.run.choosing_answers import Grid, Question, chosen_of, question_of, together
 from runner.samples.dataset import DatasetSpec
 from runner.spec.model import Spec, TuneSpec
@@ -208,7 +207,7 @@ def _fit(asked: Mapping[str, _Asked | Question]) -> dict[str, Any]:
             names={**{k: tune_id(a.tune.id) for k, a in tunes.items()}, **{k: a.name for k, a in answers.items()}},
             limit_bytes=first.limit_bytes,
             machine_bytes=first.machine_bytes or None,
-            environment={**child_environment(find()), "PYTHONPATH": import_path()},
+            environment=environment_of_child(),
         )
     except (InvalidError, StepError) as error:
         return {key: plain(_unforecast(a.tune, error.message)) for key, a in tunes.items()} | {

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.machine.blas import child_environment, find
 from runner.memory.forecast import RowShape, TuneShape, forecast
 from runner.models.facts import facts_of
 from runner.plan.model import Step
-from runner.run.child import import_path
+from runner.run.child import environment_of_child
 from runner.spec.model import LoraSpec, ModelSpec, TrainSpec
 
 
@@ -38,7 +37,7 @@ def peaks_of(model: ModelSpec, root: Path, step: Step, report: Mapping[str, Any]
         dtype=step.params["dtype"],
         tunes=shapes,
         generations={},
-        environment={**child_environment(find()), "PYTHONPATH": import_path()},
+        environment=environment_of_child(),
     )
     return tuple(
         Peak(name, candidates[0].peak.peak_bytes, int(report["tunes"][name]["peak_memory_bytes"]))

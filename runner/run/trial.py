@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import MemoryLineError, StepError, UsageError
-from runner.machine.blas import child_environment, find
 from runner.plan.names import ADAPTER, COMPLETIONS, INPUTS, UPSTREAM
 from runner.plan.params import generate_params
-from runner.run.child import Worker, import_path
+from runner.run.child import Worker, environment_of_child
 from runner.run.finished import FinishedRun
 from runner.run.watched import Watched
 from runner.samples.io import read_completions, read_samples, write_samples
@@ -214,7 +213,7 @@ def busy_folder(root: Path) -> Iterator[Path]:
 @contextmanager
 def watched_worker(root: Path, limit: int | None) -> Iterator[Watched]:
     """A worker under a memory limit."""
-    environment = {**child_environment(find()), "PYTHONPATH": import_path()}
+    environment = environment_of_child()
     log = root / BUSY_FOLDER / "worker.log"
     watched = Watched(Worker(environment=environment, log=log, limit_bytes=limit), limit)
     try:

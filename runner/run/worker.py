@@ -147,15 +147,7 @@ def serve(requests: TextIO, answers: TextIO) -> None:
 
 def answer(value: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     """Run one request; the last event it leads to, `done` or `failed`."""
-    request = StepRequest(
-        id=value["id"],
-        kind=value["kind"],
-        params=value["params"],
-        inputs={role: Path(path) for role, path in value["inputs"].items()},
-        out=Path(value["out"]),
-        checkpoint=Path(value["checkpoint"]),
-        root=Path(value["root"]),
-    )
+    request = StepRequest.from_message(value)
     try:
         result = run_step(request, around)
     except InvalidError as error:

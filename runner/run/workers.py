@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.machine.blas import child_environment, find
 from runner.plan.kinds import KINDS, TOKENIZERS
 from runner.plan.model import Step
-from runner.run.child import Worker, import_path
+from runner.run.child import Worker, environment_of_child
 from runner.run.watched import Watched
 
 MODEL, READER, LIGHT = "model", "reader", "light"
@@ -38,7 +37,7 @@ class Workers:
             if role == MODEL:
                 self._group = ""  # reading may leave something behind, so way is made for the next model
         if role not in self._running:
-            environment = {**child_environment(find()), "PYTHONPATH": import_path()}
+            environment = environment_of_child()
             worker = Worker(environment=environment, log=self.log, limit_bytes=self.limit_bytes)
             self._running[role] = Watched(worker, self.limit_bytes)
         return self._running[role]

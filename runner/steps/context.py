@@ -27,6 +27,19 @@ class StepRequest:
     checkpoint: Path  # resumable state of an earlier, interrupted run of the same key
     root: Path  # the project; image paths of samples are relative to it
 
+    def as_message(self) -> dict[str, Any]:
+        """Plain data for another process."""
+        inputs = {role: str(path) for role, path in self.inputs.items()}
+        paths = {"out": str(self.out), "checkpoint": str(self.checkpoint), "root": str(self.root)}
+        return {"id": self.id, "kind": self.kind, "params": self.params, "inputs": inputs, **paths}
+
+    @classmethod
+    def from_message(cls, message: dict[str, Any]) -> StepRequest:
+        """What `as_message` gave."""
+        inputs = {role: Path(path) for role, path in message["inputs"].items()}
+        paths = {name: Path(message[name]) for name in ("out", "checkpoint", "root")}
+        return cls(**{**message, "inputs": inputs, **paths})
+
 
 @dataclass(frozen=True)
 class StepResult:
