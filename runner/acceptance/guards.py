@@ -35,7 +35,7 @@ class Watched:
 
     @property
     def sign(self) -> int:
-        """1 where higher is better, else −1."""
+        """−1 where lower is better, else 1."""
         return self.reading.sign
 
     @property
@@ -45,17 +45,11 @@ class Watched:
 
 
 def guarded(guards: GuardSpec, measures: Mapping[str, Measure]) -> tuple[Measure, ...]:
-    """The measures that `guards` watches, in the measures' order.
-
-    `all` leaves out what is measured on repeated batches: their samples differ from arm to arm, and a limit holds it.
-    """
-    directed = [m for m in measures.values() if m.info.direction in ("higher", "lower")]
-    if guards.metrics == "all":
-        return tuple(m for m in directed if "greedy" not in m.info.needs)
-    if guards.metrics == "quality":
-        return tuple(m for m in directed if m.info.kind == "quality")
+    """The measures that `guards` watches, in the measures' order."""
+    if isinstance(guards.metrics, str):
+        return tuple(m for m in measures.values() if m.info.is_guarded(guards.metrics))
     names = set(guards.metrics)
-    return tuple(m for m in directed if m.id in names or m.id.partition(".")[2] in names)
+    return tuple(m for m in measures.values() if m.info.directed and {m.id, m.id.partition(".")[2]} & names)
 
 
 def unmatched(guards: GuardSpec, measures: Mapping[str, Measure]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def judge_target(target: TargetSpec, measure: Measure | None, *, attempts: int, 
     problem = problem_of(measure)
     if problem:
         return end(check, "error", "unusable", problem)
-    if measure.info.direction not in ("higher", "lower"):
+    if not measure.info.directed:
         return end(check, "error", "no_direction", f"`{target.metric}` has no better direction")
     evidence = _weigh(target, measure, attempts=attempts, seed=seed)
     return _decide(_described(check, evidence), evidence, measure, attempts)

@@ -14,7 +14,7 @@ from runner.errors import InvalidError
 from runner.metrics.facts import derivation
 from runner.metrics.model import Scores
 from runner.metrics.pairs import Pair, Rows, make_pairs
-from runner.metrics.table import METRICS, complete_options, metric_id, signature
+from runner.metrics.table import METRICS, complete_options, metric_id, name_of, signature
 from runner.samples.sample import Completion, Sample
 
 
@@ -63,7 +63,7 @@ def aggregate(name: str, options: Mapping[str, Any], sums: NDArray[np.float64]) 
     k is the length of a row of `Scores.statistics`; for a metric without them, rows are (score, 1). `name` may also be
     a `Scores.metric`, such as `rougeL(unit=word)`.
     """
-    name = name.partition("(")[0]
+    name = name_of(name)
     if not METRICS[name].corpus:
         means: NDArray[np.float64] = sums[:, 0] / sums[:, 1]
         return means

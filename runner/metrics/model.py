@@ -17,6 +17,14 @@ class Option:
     title: str = ""
 
 
+GUARDED = ("quality", "all")  # what guards can hold without a list, the fewer metrics first
+
+
+def sign_of(direction: str) -> int:
+    """−1 where lower is better, else 1."""
+    return -1 if direction == "lower" else 1
+
+
 @dataclass(frozen=True)
 class MetricInfo:
     """How a metric is read, known without importing its implementation."""
@@ -40,9 +48,21 @@ class MetricInfo:
         return f"{self.name}|v{self.version}"
 
     @property
+    def directed(self) -> bool:
+        """Whether one value of it can be better than another."""
+        return self.direction != "none"
+
+    def is_guarded(self, by: str) -> bool:
+        """Whether guards of one of GUARDED hold it.
+
+        `all` leaves out what is measured on repeated batches: their samples differ from arm to arm, a limit holds it.
+        """
+        return self.directed and (self.kind == "quality" if by == "quality" else "greedy" not in self.needs)
+
+    @property
     def sign(self) -> int:
         """−1 where lower is better, else 1."""
-        return -1 if self.direction == "lower" else 1
+        return sign_of(self.direction)
 
     @property
     def best(self) -> float | None:

@@ -257,6 +257,16 @@ _OPERATION = (
 METRICS: dict[str, MetricInfo] = {m.name: m for m in (*_IMAGE, *_SUMMARY, *_CHAIN, *_OPERATION)}
 
 
+def name_of(metric: str) -> str:
+    """The name in a metric's id: `rougeL` of `rougeL(unit=word)`."""
+    return metric.partition("(")[0]
+
+
+def info_of(metric: str) -> MetricInfo | None:
+    """What is known of the metric of an id; None where it is not one of ours."""
+    return METRICS.get(name_of(metric))
+
+
 def option_problems(name: str, options: Mapping[str, Any]) -> tuple[str, ...]:
     """What is wrong with a metric's name and options, one sentence each; empty when nothing is."""
     if name not in METRICS:

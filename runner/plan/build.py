@@ -340,7 +340,7 @@ def _measurable(metric: str, arm: Arm, *, is_fed: bool) -> bool:
 def _fits_any_answer(metric: str) -> bool:
     """Whether a metric tells how good an answer is, whoever gave it."""
     info = METRICS[metric]
-    return info.kind == "quality" and info.direction != "none" and set(info.needs) <= {"reference", "facts"}
+    return info.kind == "quality" and info.directed and set(info.needs) <= {"reference", "facts"}
 
 
 def _same(a: Step, b: Step) -> bool:

@@ -47,13 +47,9 @@ def quantities_of(measures: Mapping[str, Measure], steps: Iterable[StepRecord]) 
     for measure in measures.values():
         name, value = measure.after.metric, measure.after.value
         known = found.get(name)
-        if known is None or known.value is None or _worse(value, known.value, measure.info.direction):
+        if known is None or known.value is None or measure.info.sign * (value - known.value) < 0:
             found[name] = Quantity(name, value, measure.info.unit)
     return {**found, **memory_quantities(tuple(steps))}
-
-
-def _worse(value: float, than: float, direction: str) -> bool:
-    return value > than if direction == "lower" else value < than
 
 
 def memory_quantities(steps: Sequence[StepRecord]) -> dict[str, Quantity]:

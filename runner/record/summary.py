@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.acceptance.model import Measure, Verdict
+from runner.metrics.model import sign_of
 
 ARMS = ("before", "after")
 
@@ -15,7 +16,7 @@ def improvement(before: float, after: float, direction: str) -> float | None:
     if before == 0:
         return None
     change = 100.0 * (after - before) / abs(before)
-    return -change if direction == "lower" else change
+    return sign_of(direction) * change
 
 
 def summarise(ssot_fields: Mapping[str, str], measures: Mapping[str, Measure], verdict: Verdict) -> dict[str, Any]:

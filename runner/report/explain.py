@@ -14,8 +14,8 @@ from runner.acceptance.chain import Share, arm, attribute
 from runner.acceptance.model import Check
 from runner.errors import LorarunError
 from runner.metrics.measure import measure
-from runner.metrics.model import Scores
-from runner.metrics.table import METRICS
+from runner.metrics.model import Scores, sign_of
+from runner.metrics.table import METRICS, info_of
 from runner.record import restore
 from runner.record.model import Record
 from runner.report.chain import Attribution
@@ -47,7 +47,7 @@ class Baselines:
 
 def shares(record: Record, rows: Rows, made: Attribution) -> tuple[Share, ...]:
     """How the gain of a chain of two stages splits, with intervals; () where an arm of it is not in the evidence."""
-    info = METRICS.get(made.metric.partition("(")[0])
+    info = info_of(made.metric)
     seconds = [name for name in made.seconds if name != "base"]
     if info is None or len(made.stages) != 2 or not seconds:
         return ()
@@ -93,19 +93,18 @@ def other_baselines(record: Record, targets: Sequence[Check]) -> tuple[Baselines
     found: list[Baselines] = []
     aimed = {check.metric for check in targets}
     for metric, about in sorted(record.measures.items()):
-        info = METRICS.get(metric.partition(".")[2].partition("(")[0])
+        info = info_of(metric.partition(".")[2])
         values = {name: _value(value) for name, value in mapping(mapping(about).get("baselines")).items()}
         known = [(name, score) for name, score in values.items() if score is not None]
         if metric in aimed or info is None or not known:
             continue
         before, after = (_value(mapping(about).get(arm)) for arm in ("before", "after"))
-        direction = "lower" if info.direction == "lower" else "higher"
-        found.append(_rules(Check("", "", "", "", "", "", "", metric, direction, before, after), known))
+        found.append(_rules(Check("", "", "", "", "", "", "", metric, info.direction, before, after), known))
     return tuple(found)
 
 
 def _rules(check: Check, known: Sequence[tuple[str, float]]) -> Baselines:
-    sign = -1.0 if check.direction == "lower" else 1.0
+    sign = sign_of(check.direction)
     after = check.after
     rows = [Baseline(name, score, after is not None and sign * (score - after) >= 0) for name, score in known]
     rows.sort(key=lambda row: -sign * row.value)
@@ -122,7 +121,7 @@ def _value(stated: object) -> float | None:
 def _measured(record: Record, rows: Rows, metric: str) -> dict[str, float]:
     """The commonest reference as every answer, and the base model's answers cut to the tuned model's lengths."""
     evaluation, _, name = metric.partition(".")
-    info = METRICS.get(name.partition("(")[0])
+    info = info_of(name)
     if (
         info is None
         or record.evidence_mode != "full"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from runner.acceptance.chain import REFERENCE, Ledger, arm, ledger
 from runner.errors import IntegrityError
 from runner.metrics.model import Scores
-from runner.metrics.table import METRICS
+from runner.metrics.table import info_of
 from runner.report.chain import Attribution
 from runner.report.reading import Evidence, text
 from runner.samples.text import collapse
@@ -22,8 +22,8 @@ def fates(made: Attribution, evidence: Evidence) -> Ledger | None:
     what it is asked with the right analysis, white space aside. A sample that the tuned chain gets wrong was lost in
     the first stage where the last gets it right with the right analysis, else in the last.
     """
-    info = METRICS.get(made.metric.partition("(")[0])
-    if info is None or made.best is None or len(made.stages) != 2 or info.direction == "none":
+    info = info_of(made.metric)
+    if info is None or made.best is None or len(made.stages) != 2 or not info.directed:
         return None
     oracle = arm(REFERENCE, made.tuned[1])
     names = ("before", "after", oracle)
@@ -33,11 +33,12 @@ def fates(made: Attribution, evidence: Evidence) -> Ledger | None:
     if not ids or any(one.keys() != scores[1].keys() for one in scores) or not all(all(one) for one in asked):
         return None
     before, after, right = (_scores(ids, [one[i] for i in ids]) for one in scores)
-    sign = -1 if info.direction == "lower" else 1
-    told = [_scores(ids, [made.best - sign * (a != b) for a, b in zip(one, asked[2], strict=True)]) for one in asked]
+    told = [
+        _scores(ids, [made.best - info.sign * (a != b) for a, b in zip(one, asked[2], strict=True)]) for one in asked
+    ]
     stages = {made.stages[0]: (told[0], told[1]), made.stages[1]: (before, after)}
     try:
-        return ledger(stages, info, right_at=made.best - sign * _ROUNDING, oracle=right)
+        return ledger(stages, info, right_at=made.best - info.sign * _ROUNDING, oracle=right)
     except IntegrityError:
         return None
 

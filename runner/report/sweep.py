@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from runner.metrics.table import METRICS
+from runner.metrics.model import sign_of
+from runner.metrics.table import info_of
 from runner.plan.names import name_of, tune_id
 from runner.record.model import StepRecord
 from runner.report.reading import figure, flat, mapping, text
@@ -61,7 +62,7 @@ def losers(found: Sequence[Sweep]) -> frozenset[str]:
 def _sweep(step: StepRecord, tuned: dict[str, StepRecord]) -> Sweep:
     measures = step.measures
     metric = text(measures.get("metric"))
-    info = METRICS.get(metric.partition("(")[0])
+    info = info_of(metric)
     direction = info.direction if info else "higher"
     settings = {id: dict(flat(mapping(about))) for id, about in mapping(measures.get("variants")).items()}
     names = tuple(dict.fromkeys(name for about in settings.values() for name in about))
@@ -71,7 +72,7 @@ def _sweep(step: StepRecord, tuned: dict[str, StepRecord]) -> Sweep:
         _variant(id, tuple(about.get(name, "") for name in names), scores.get(id), winner, tuned.get(id))
         for id, about in settings.items()
     ]
-    sign = 1.0 if direction == "lower" else -1.0
+    sign = -sign_of(direction)
     variants.sort(key=lambda v: (v.score is None, sign * (v.score or 0.0), not v.winner, [_order(x) for x in v.values]))
     axes = [_axis(name, settings, scores, winner) for name in names]
     return Sweep(

@@ -14,7 +14,7 @@ from runner.acceptance.chain import Share
 from runner.acceptance.model import Check, Scorecard
 from runner.errors import IntegrityError
 from runner.metrics.model import MetricInfo
-from runner.metrics.table import METRICS
+from runner.metrics.table import info_of
 from runner.record.codec import record_id
 from runner.record.model import Record, StepRecord
 from runner.record.observations import Points, timelines
@@ -156,15 +156,13 @@ class View:
 
 def metric_info(metric: str) -> MetricInfo | None:
     """What is known of "<evaluation>.<metric>", options left aside."""
-    return METRICS.get(metric.partition(".")[2].partition("(")[0])
+    return info_of(metric.partition(".")[2])
 
 
 def best_of(metric: str) -> float | None:
     """The best value of "<evaluation>.<metric>": the good end of its range, None where that is open or not known."""
     info = metric_info(metric)
-    if info is None:
-        return None
-    return info.low if info.direction == "lower" else info.high
+    return info.best if info else None
 
 
 def view(

@@ -81,7 +81,7 @@ def _target(draft: Draft, target: TargetSpec, place: Key) -> None:
     info = METRICS.get(metric.name)
     if info is None:
         return
-    if info.direction == "none":
+    if not info.directed:
         message = f"`{metric.name}` has no better or worse, so it cannot be a target"
         draft.error((*place, "metric"), "E209", message, help="set a limit on it, or choose another metric")
         return
@@ -128,7 +128,7 @@ def _guards(draft: Draft) -> None:
         place: Key = ("acceptance", "guards", "metrics", i)
         found = draft.must_be_measured(place, name, directed=True)
         info = METRICS.get(found[1].name) if found else None
-        if info and info.direction == "none":
+        if info and not info.directed:
             message = f"`{name}` has no better or worse, so it cannot be guarded"
             draft.error(place, "E209", message, help="set a limit on it")
         if name in guards.metrics[:i]:
@@ -221,7 +221,7 @@ def _check_ids(draft: Draft) -> list[str]:
         f"guard.{e.id}.{m.id}"
         for e in draft.spec.evaluations.values()
         for m in e.metrics
-        if m.name in METRICS and METRICS[m.name].direction != "none"
+        if m.name in METRICS and METRICS[m.name].directed
     ]
     groups = [
         group

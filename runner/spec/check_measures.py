@@ -86,7 +86,7 @@ def _sweep(draft: Draft, sweep: SweepSpec) -> None:
     if dataset and sweep.split not in dataset.splits:
         message = f"the data set `{dataset.id}` has no split `{sweep.split}` to choose the winner on"
         draft.error(("tunes", sweep.tune, "matrix"), "E210", message, help="add one: `test` is for the winner only")
-    if sweep.metric.name in METRICS and METRICS[sweep.metric.name].direction == "none":
+    if sweep.metric.name in METRICS and not METRICS[sweep.metric.name].directed:
         message = f"`{sweep.metric.name}` has no better or worse, so it cannot choose a winner"
         draft.error(place, "E209", message, help="choose another metric")
     if sweep.metric.name == "prompt_consistency":

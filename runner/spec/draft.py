@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from runner.errors import Diagnostic
-from runner.metrics.table import METRICS
+from runner.metrics.table import METRICS, name_of
 from runner.spec.model import EvaluationSpec, Key, MetricSpec, Spec
 from runner.spec.source import Tree, at_key, at_value, dotted
 from runner.spec.suggest import closest, did_you_mean, id_like
@@ -94,9 +94,9 @@ class Draft:
     def _offered(self, evaluation: EvaluationSpec, directed: bool) -> list[MetricSpec]:
         """The metrics of an evaluation that may be named; with `directed` those with a better and a worse."""
         known = [m for m in evaluation.metrics if m.name in METRICS]
-        return [m for m in known if not directed or METRICS[m.name].direction != "none"]
+        return [m for m in known if not directed or METRICS[m.name].directed]
 
     def _misspelt_metric(self, evaluation: str, name: str) -> bool:
         """Whether the evaluation measures `name` in a misspelling, which is reported there."""
         metrics = self.spec.evaluations[evaluation].metrics
-        return any(m.name not in METRICS and closest(m.name, METRICS) == name.partition("(")[0] for m in metrics)
+        return any(m.name not in METRICS and closest(m.name, METRICS) == name_of(name) for m in metrics)

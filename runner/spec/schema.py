@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runner.metrics.model import GUARDED
 from runner.spec.fields import (
     FIELD_NAME,
     ID,
@@ -65,13 +66,13 @@ REHEARSAL: dict[str, Rules] = {
     ),
 }
 
-PROOFS = ["estimate", "above_baseline", "half", "target"]
+PROOFS = ("estimate", "above_baseline", "half", "target")  # from the weakest to the strongest
 # Targets of other answers are hardly ever all met by luck. Those of one subject on one split are of the same answers,
 # so a useless tuning that meets one meets the others: at 0.95 it passes in over 3 of 100 campaigns, with this in under
 # 2 of them from 100 samples on (benchmarks/gate.py).
 LONE_CONFIDENCE = 0.98
 TARGET_DEFAULTS: dict[str, Rules] = {
-    "proof": choice("What must be proven beside meeting the target by estimate.", PROOFS, "above_baseline"),
+    "proof": choice("What must be proven beside meeting the target by estimate.", list(PROOFS), "above_baseline"),
     "confidence": real(
         "Confidence of intervals and tests; 0.98 if all that is to be proven is of one subject and one split.",
         0.95,
@@ -104,7 +105,7 @@ GUARDS: dict[str, Rules] = {
         "schema": {"type": "string", "empty": False},
         "meta": {
             "doc": "`quality` (every measured metric of that kind), `all`, or a list.",
-            "words": ["quality", "all"],
+            "words": list(GUARDED),
         },
     },
     "max_regression": unit("What a metric may fall, relative to its baseline, if that is proven.", "share", 0),

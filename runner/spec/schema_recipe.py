@@ -81,9 +81,7 @@ LORA: dict[str, Rules] = {
 }
 
 # Metrics that one greedy answer a sample is enough for.
-CHOOSING = [
-    name for name, m in METRICS.items() if m.direction != "none" and m.needs and set(m.needs) <= {"reference", "facts"}
-]
+CHOOSING = [name for name, m in METRICS.items() if m.directed and m.needs and set(m.needs) <= {"reference", "facts"}]
 TRAIN: dict[str, Rules] = {
     "optimizer": choice("The optimizer.", ["adam", "adamw"], "adam"),
     "learning_rate": real("The peak learning rate.", 2e-5, 1e-9, 1.0),

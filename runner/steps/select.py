@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runner.errors import IntegrityError
 from runner.files import read_json, write_json
+from runner.metrics.model import sign_of
 from runner.plan.names import ADAPTER, ADAPTER_CONFIG
 from runner.steps.context import StepRequest, StepResult, Surroundings
 
@@ -15,7 +16,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     """Write the winner's adapter and `selection.json`. The first of equal variants wins."""
     params = request.params
     values = {v: _value(request.inputs[f"scores.{v}"], params["metric"]) for v in params["variants"]}
-    sign = -1.0 if params["direction"] == "lower" else 1.0
+    sign = sign_of(params["direction"])
     winner = max(values, key=lambda v: sign * values[v])
     folder = request.inputs[f"adapter.{winner}"].parent
     for name in (ADAPTER, ADAPTER_CONFIG):

@@ -9,7 +9,7 @@ from typing import Any
 from runner.acceptance.model import Measure
 from runner.acceptance.pairs import pair_of, problem_of, resample, stream
 from runner.errors import InvalidError
-from runner.metrics.table import METRICS
+from runner.metrics.table import info_of
 from runner.record import restore
 from runner.record.evidence import Row
 from runner.record.model import Record
@@ -116,7 +116,7 @@ def _measured(record: Record) -> set[str]:
 def _metric(name: str, a: _Side, b: _Side) -> MetricChange:
     evaluation, _, metric = name.partition(".")
     values = [values_of(side.record).get((evaluation, ARM, metric)) for side in (a, b)]
-    info = METRICS.get(metric.partition("(")[0])
+    info = info_of(metric)
     direction = info.direction if info else "none"
     measure, refused = _measure(evaluation, metric, values, a, b)
     if measure is None:
@@ -129,7 +129,7 @@ def _measure(
     evaluation: str, metric: str, values: list[float | None], a: _Side, b: _Side
 ) -> tuple[Measure | None, str]:
     """Both tuned arms as one measure, or why there is none."""
-    info = METRICS.get(metric.partition("(")[0])
+    info = info_of(metric)
     if info is None:
         return None, f"this version of lorarun knows no metric `{metric[:60]}`"
     samples = [restore.samples(side.rows, evaluation) for side in (a, b)]

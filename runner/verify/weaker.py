@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from runner.metrics.model import GUARDED
 from runner.metrics.table import METRICS
 from runner.spec.model import AcceptanceSpec, ChainSpec, GuardSpec, LimitSpec, MetricSpec, Spec, TargetSpec
+from runner.spec.schema import PROOFS
 
 # From the most lenient to the strictest.
-PROOFS = ("estimate", "above_baseline", "half", "target")
 ON_INCONCLUSIVE = ("warn", "fail")
-GUARDED = ("quality", "all")
 EVIDENCE = ("digests", "full")  # without texts, scores are taken as they are
 # Fields of a data set that decide which samples there are and what a right answer is. `source` is for people only.
 READ = (
@@ -97,16 +97,10 @@ def _judged(spec: Spec) -> dict[str, list[MetricSpec]]:
         for metric in evaluation.metrics:
             # A name without its evaluation stands for all that measure it.
             names = {metric.name, metric.id, f"{evaluation.id}.{metric.name}", f"{evaluation.id}.{metric.id}"}
-            if names & named or (isinstance(watched, str) and _is_guarded(metric.name, watched)):
+            guarded = isinstance(watched, str) and metric.name in METRICS and METRICS[metric.name].is_guarded(watched)
+            if names & named or guarded:
                 found.setdefault(evaluation.id, []).append(metric)
     return found
-
-
-def _is_guarded(metric: str, by: str) -> bool:
-    info = METRICS.get(metric)
-    if info is None or info.direction == "none":
-        return False
-    return info.kind == "quality" if by == "quality" else "greedy" not in info.needs
 
 
 def _data(before: Spec, after: Spec) -> Iterator[Weakening]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.metrics.table import METRICS, signature
+from runner.metrics.table import METRICS, info_of, name_of, signature
 
 OPEN_ENDED = {"cer", "cer_nospace", "wer", "response_length"}
 
@@ -42,3 +42,17 @@ def test_signatures_name_metric_and_version_and_no_two_are_alike() -> None:
     found = [signature(name, {}) for name in METRICS]
     assert len(set(found)) == len(METRICS)
     assert [s.split("|")[:2] for s in found] == [[m.name, f"v{m.version}"] for m in METRICS.values()]
+
+
+def test_the_best_and_the_worst_value_are_the_ends_of_the_range_in_the_metrics_own_direction() -> None:
+    recall, errors, failures = (METRICS[name] for name in ("fact_recall", "cer", "failure_rate"))
+    assert [(m.sign, m.best, m.worst) for m in (recall, errors, failures)] == [
+        (1, 1.0, 0.0),
+        (-1, 0.0, None),
+        (-1, 0.0, 1.0),
+    ]
+
+
+def test_a_name_is_found_in_an_id_with_options() -> None:
+    assert [name_of(m) for m in ("cer", "rougeL(part=recall,unit=word)")] == ["cer", "rougeL"]
+    assert (info_of("rougeL(unit=word)"), info_of("rouge")) == (METRICS["rougeL"], None)
