@@ -114,7 +114,7 @@ def _conclusion(report: CheckReport) -> str:
     if "weaker" in there:
         return "the gate was lowered; a waiver record on the base branch would allow it"
     if "stale" in there:
-        return "this record is about something else than the checkout holds, or of another version of lorarun"
+        return "this record does not stand for what checkout and base hold, or is of another version of lorarun"
     return "recomputed from the record and its evidence"
 
 

@@ -18,6 +18,7 @@ class Proof:
 
     outcome: str
     findings: tuple[Finding, ...]
+    verdict: str = ""  # as it was recomputed, with the looks at the test data that the base holds; "" where it was not
 
     def of(self, *statuses: str) -> tuple[Finding, ...]:
         """The findings of these statuses."""
@@ -33,7 +34,8 @@ def proof_of(report: CheckReport) -> Proof:
     """A check's findings and what they come to."""
     there = {f.status for f in report.findings}
     outcome = next((made for status, made in _OUTCOMES.items() if status in there), "")
-    return Proof(outcome or ("proven" if report.verdict else "open"), report.findings)
+    verdict = report.verdict.status if report.verdict else ""
+    return Proof(outcome or ("proven" if verdict else "open"), report.findings, verdict)
 
 
 def gated(stated: str, proof: Proof | None) -> str:
@@ -44,4 +46,5 @@ def gated(stated: str, proof: Proof | None) -> str:
         return "REFUSED"
     if proof.outcome == "weaker":
         return "FAIL"
+    stated = proof.verdict or stated
     return "INCONCLUSIVE" if stated == "PASS" else stated

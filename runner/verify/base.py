@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from runner.canonical import short
 from runner.errors import InvalidError, UsageError
 from runner.plan.digests import policy_digest
-from runner.record.attempts import earlier_attempts
+from runner.record.attempts import ancestors, earlier_attempts
 from runner.record.model import Record
 from runner.spec.load import load_spec, shown_path
 from runner.spec.model import Spec
@@ -23,30 +23,26 @@ from runner.verify.weaker import Weakening, weakenings
 UNREADABLE = "spec"  # the place of a weakening that nobody could look at
 
 
-def compare_base(root: Path, ref: str, record: Record, path: str, stored: Iterable[Stored]) -> tuple[Finding, ...]:
-    """What has changed since `ref`, as findings on the history, a record, and the spec at `path` of the checkout.
-
-    Raises:
-        UsageError: `ref` is no commit.
-    """
-    base = base_of(root, ref)
+def compare_base(root: Path, base: Base, record: Record, path: str, stored: Iterable[Stored]) -> tuple[Finding, ...]:
+    """What has changed since `base`, as findings on the history, a record, and the spec at `path` of the checkout."""
     known = tuple(stored)
-    looks = (*_attempts(base, record, known), *_test_data(base, record, known))
+    looks = _test_data(base, record, known)
     return (*compare_history(root, base), *_policy(root, base, path, known), *looks)
 
 
-def _attempts(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
-    """Looks at the same test data that are on the base and that the record does not count."""
-    there = record_ids(base)
-    on_base = {one.id: one.record for one in stored if one.id in there}
-    counted = earlier_attempts(on_base, record.recipe_digest, record.attempts)
-    for data, ids in sorted(counted.items()):
-        missing = set(ids) - set(record.attempts[data])
-        recipes = {on_base[i].recipe_digest for i in missing} - _recipes(record.attempts[data], stored)
-        if recipes:
-            looks = f"{len(recipes)} earlier {'look' if len(recipes) == 1 else 'looks'}"
-            said = f"{base.ref} holds {looks} at the same test data ({short(data)}) that the record does not count"
-            yield Finding("attempts", "note", f"{said}: apply again on top of {base.ref} to have them counted")
+Looks = Mapping[str, tuple[str, ...]]  # digest of test data → ids of records that opened it
+
+
+def looks_with(base: Base, one: Stored, stored: Iterable[Stored], counted: Looks) -> Looks:
+    """The earlier looks of other recipes at the test data of `counted`, which are those in the record's own history,
+    and besides them those on the base. A record that is on the base was judged when it was merged: none are added.
+    """
+    records, there = {s.id: s.record for s in stored}, record_ids(base)
+    if one.id in there:
+        return counted
+    known = there | ancestors(one.id, records).keys()
+    earlier = {name: record for name, record in records.items() if name in known}
+    return earlier_attempts(earlier, one.record.recipe_digest, counted)
 
 
 def _test_data(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterator[Finding]:
@@ -58,11 +54,6 @@ def _test_data(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterat
     if newest and other:
         said = f"judged on other test data ({', '.join(map(short, other))}) than {newest.id[:12]}"
         yield Finding("data", "note", f"{said}, the newest record on {base.ref}: look at how its rows differ")
-
-
-def _recipes(ids: Iterable[str], stored: tuple[Stored, ...]) -> set[str]:
-    wanted = set(ids)
-    return {one.record.recipe_digest for one in stored if one.id in wanted}
 
 
 def _policy(root: Path, base: Base, path: str, stored: tuple[Stored, ...]) -> Iterator[Finding]:

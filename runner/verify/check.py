@@ -6,22 +6,26 @@ the checkout that they claim to be about, and with a base, that nothing was rewr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from runner.acceptance.model import Verdict
 from runner.canonical import short
 from runner.errors import LorarunError, NothingToCheckError
 from runner.plan.digests import policy_digest, recipe_digest
+from runner.record import restore
 from runner.record.attempts import ancestors, earlier_attempts
+from runner.record.evidence import Row
 from runner.record.model import Record
 from runner.spec.load import shown_path
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.store.find import find_run, is_spec
-from runner.verify.base import compare_base
+from runner.verify.base import compare_base, looks_with
 from runner.verify.data import compare_data, orders, prepared_here
-from runner.verify.git import base_of
+from runner.verify.git import Base, base_of
 from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
 from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import Recomputed, recompute
@@ -47,16 +51,17 @@ def check(root: Path, target: str | None, *, base: str | None = None) -> CheckRe
     one = _find(root, target, stored)
     record = one.record
     findings = [ok("record", f"record {one.id[:12]} has the bytes that its name says")]
-    recomputed = _judge(root, one, stored, findings)
+    on = None if base is None else base_of(root, base)
+    recomputed = _judge(root, one, stored, on, findings)
     findings += recomputed.findings
     path = shown_path(Path.cwd() / target, root) if target and is_spec(target) else record.spec_path
     findings += [*_alone(root, path, stored), *compare_checkout(root, record, path)]
     findings += [unchecked(one) for one in unproven(record)]
     findings += compare_schema(record)
     findings += _remarks(one.id, stored)
-    if base is not None:
-        on_base = one.id in record_ids(base_of(root, base))
-        findings = [*settle(findings, on_base=on_base), *compare_base(root, base, record, path, stored)]
+    if on is not None:
+        settled = settle(findings, on_base=one.id in record_ids(on))
+        findings = [*settled, *compare_base(root, on, record, path, stored)]
     return CheckReport(one.id, record.campaign, tuple(findings), recomputed.verdict)
 
 
@@ -83,7 +88,9 @@ def _alone(root: Path, path: str, stored: tuple[ssot.Stored, ...]) -> Iterator[F
         yield Finding("campaign", "stale", said)
 
 
-def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findings: list[Finding]) -> Recomputed:
+def _judge(
+    root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], base: Base | None, findings: list[Finding]
+) -> Recomputed:
     record = one.record
     try:
         rows = ssot.read_evidence(root, record)
@@ -92,10 +99,11 @@ def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findin
     findings.append(ok("evidence", f"{len(rows)} rows have the recorded digest ({short(record.evidence)})"))
     try:
         spec = _spec(record, findings)
+        test_data = _test_data(record, spec, rows)
     except LorarunError as error:
         return Recomputed((failed("record", error.message),), None)
     before = ancestors(one.id, {s.id: s.record for s in stored})
-    attempts = earlier_attempts(before, record.recipe_digest, record.attempts)
+    attempts = earlier_attempts(before, record.recipe_digest, test_data)
     if attempts != record.attempts:
         findings.append(failed("attempts", "the history holds other attempts on this test data than the record counts"))
     again = recompute(record, spec, rows, attempts)
@@ -105,7 +113,28 @@ def _judge(root: Path, one: ssot.Stored, stored: tuple[ssot.Stored, ...], findin
     findings += compare_steps(record, spec)
     findings += compare_outputs(record, spec, rows, orders(spec, here), again.scores)
     findings += compare_data(record, spec, here)
-    return again
+    looks = looks_with(base, one, stored, attempts) if base and again.verdict else attempts
+    if base is None or looks == attempts:
+        return again
+    verdict = recompute(record, spec, rows, dict(looks)).verdict
+    findings.append(_uncounted(base, again.verdict, verdict, sum(map(len, looks.values()))))
+    return replace(again, verdict=verdict)
+
+
+def _test_data(record: Record, spec: Spec, rows: Sequence[Row]) -> set[str]:
+    """Digests of what the record's measures were measured on, whatever it says itself that it counted."""
+    measured = {name.partition(".")[0] for name in record.measures} & spec.evaluations.keys()
+    return {restore.test_data(restore.samples(rows, name)) for name in measured}
+
+
+def _uncounted(base: Base, alone: Verdict | None, verdict: Verdict | None, looks: int) -> Finding:
+    """Looks at the same test data that are on the base and not in the record's own history: they count all the same."""
+    with_all = f"{looks} earlier {'look' if looks == 1 else 'looks'} at the same test data"
+    said = f"judged with {with_all}, of which {base.ref} holds some that the record does not count"
+    if alone and verdict and alone.status == verdict.status:
+        return Finding("attempts", "note", f"{said}: {verdict.status} as without")
+    ends = f"{verdict.status} ({verdict.reason})" if verdict else "no verdict"
+    return Finding("attempts", "stale", f"{said}: {ends}")
 
 
 def _spec(record: Record, findings: list[Finding]) -> Spec:

@@ -10,6 +10,7 @@ import pytest
 
 from runner.cli.main import main
 from runner.errors import ExitCode, UsageError
+from runner.report.proof import gated, proof_of
 from runner.spec.load import load_spec
 from runner.store import ssot
 from runner.verify.check import check
@@ -262,19 +263,56 @@ def test_a_project_in_a_folder_of_a_repository_is_compared_below_it(tmp_path):
     assert said(made, "main")[0] == ExitCode.INTEGRITY
 
 
-def test_looks_at_the_test_data_that_are_on_the_base_and_not_counted_are_said(project):
-    """A record forked off before another recipe was tried on main does not know of that look."""
+def tried_on_main(project) -> None:
+    """Another recipe, recorded on main after the change was begun."""
     git(project.root, "checkout", "-q", "main")
     project.edit_spec("learning_rate: 1e-3", "learning_rate: 3e-3")
     project.apply("run-main")
     commit(project)
     git(project.root, "checkout", "-q", "change")
-    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
-    project.apply("run-change")
+
+
+def merged(project):
     commit(project)
     git(project.root, "merge", "-q", "main", "-m", "merged", "-X", "ours")
-    report = check(project.root, project.names[-1], base="main")
-    assert any("1 earlier look at the same test data" in f.message for f in report.findings if f.status == "note")
+    return check(project.root, project.names[-1], base="main")
+
+
+def test_looks_on_the_base_that_the_record_does_not_know_of_are_counted(project):
+    """A record forked off before another recipe was tried on main."""
+    project.good = 12
+    tried_on_main(project)
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
+    project.apply("run-change")
+    report = merged(project)
+    [message] = [f.message for f in report.findings if f.id == "attempts"]
+    assert "judged with 2 earlier looks at the same test data" in message
+    assert message.endswith(": PASS as without")
+    assert report.exit_code == ExitCode.SUCCESS
+
+
+def test_the_attempts_that_were_agreed_are_not_got_around_by_a_history_of_ones_own(project):
+    project.good = 12
+    project.edit_spec("min_samples: 10", "min_samples: 10, max_attempts: 2")
+    commit(project)
+    git(project.root, "branch", "-f", "main")
+    tried_on_main(project)
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
+    project.apply("run-change")
+    assert check(project.root, project.names[-1]).exit_code == ExitCode.SUCCESS
+    report = merged(project)
+    assert (report.verdict.status, report.exit_code) == ("FAIL", ExitCode.GATE_FAIL)
+    [message] = [f.message for f in report.findings if f.status == "stale"]
+    assert "this is attempt 3" in message
+    assert gated("PASS", proof_of(report)) == "FAIL"
+    assert check(project.root, project.names[-2], base="main").verdict.status == "PASS"  # it was judged when merged
+
+
+def test_test_data_that_a_record_leaves_out_of_its_count_is_found(project):
+    project.edit_spec("learning_rate: 1e-3", "learning_rate: 2e-3")
+    name = project.forge(project.apply("run-3"), attempts={})
+    failed = [f.id for f in check(project.root, name).findings if f.status == "failed"]
+    assert failed[0] == "attempts"
 
 
 def test_other_test_data_than_the_newest_record_of_the_base_was_judged_on_is_said(project):
