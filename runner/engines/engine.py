@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from runner.engines.decoding import Decoder, Job, answer_batch, completion, plan
 from runner.engines.digest import digest_arrays
 from runner.engines.dropout import begin_training
 from runner.engines.fast_paths import Choice, frozen_layers, shared_prefix
-from runner.engines.frozen import FrozenLayers, folder_of
+from runner.engines.frozen import FrozenLayers, embedding_shape, folder_of
 from runner.engines.fuse import fuse
+from runner.engines.heeding import one_by_one
 from runner.engines.judging import judge_of
 from runner.engines.liveness import context_tokens, probe, trained_parts, type_of
 from runner.engines.loop import Loop
@@ -45,7 +47,7 @@ from runner.engines.protocol import (
     never,
 )
 from runner.engines.remat import checkpointed
-from runner.engines.repeats import sampled, second
+from runner.engines.repeats import in_order, sampled, second
 from runner.engines.result import result_of
 from runner.engines.rows import Prompt, Row, fit, make_row
 from runner.engines.step import LossPath, Step
@@ -145,15 +147,24 @@ class MlxEngine(ABC):
         """Told of the project's root when a step begins, before samples are read; caches may be kept below it."""
         self.root = root
 
-    def rows(self, samples: Sequence[Sample], request: TuneRequest) -> tuple[Row, ...]:
-        """Samples as rows that fit.
+    def rows(
+        self,
+        samples: Sequence[Sample],
+        request: TuneRequest,
+        *,
+        on_event: OnEvent = lambda _: None,
+        should_stop: Asked = never,
+        should_shrink: Asked = never,
+    ) -> tuple[Row, ...]:
+        """Samples as rows that fit. Their images go through a frozen tower here.
 
         Raises:
             InvalidError: rows that are too long or train nothing, by name.
+            InterruptedRunError: as `one_by_one`.
         """
         spec = request.train_spec
         made = []
-        for sample in samples:
+        for sample in one_by_one(samples, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink):
             prompt = self.prompt(sample, request.root)
             made.append(
                 make_row(sample, prompt, self.answer(sample, prompt, request.root), mask_prompt=spec.mask_prompt)
@@ -169,7 +180,10 @@ class MlxEngine(ABC):
             raise InvalidError("there is no training sample")
         self.use_root(request.root)
         mx.reset_peak_memory()
-        train, valid = self.rows(request.train, request), self.rows(request.valid, request)
+        read = partial(
+            self.rows, request=request, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink
+        )
+        train, valid = read(request.train), read(request.valid)
         attached = self.attach(request.lora, seed=request.seed, stream=request.stream)
         try:
             if request.start_adapter is not None:
@@ -214,7 +228,8 @@ class MlxEngine(ABC):
         began = time.perf_counter()
         with self.seeing(), keeping_little():
             decoder = self.decoder(request)
-            main, repeats = self._batches(request, decoder)
+            heard = one_by_one(request.samples, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink)
+            main, repeats = self._batches(request, decoder, heard)
             shares = request.settings.share_prefix
             shared = decoder.share([job.prompt for batch in main + repeats for job in batch] if shares else [])
             batches = main + repeats if request.main else repeats
@@ -238,9 +253,7 @@ class MlxEngine(ABC):
             "share_prefix": f"on: {shared} tokens" if shared else f"off: {why}",
             "packed": f"off: {self.refusal}" if self.refusal else packed,
         }
-        return GenerateResult(
-            _in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken
-        )
+        return GenerateResult(in_order(made, request.samples), mx.get_peak_memory(), time.perf_counter() - began, taken)
 
     def compare(self, request: TuneRequest) -> tuple[PathComparison, ...]:
         """See `Engine.compare`."""
@@ -312,12 +325,14 @@ class MlxEngine(ABC):
         finally:
             detach(self.model, attached)
 
-    def _batches(self, request: GenerateRequest, decoder: Decoder) -> tuple[list[list[Job]], list[list[Job]]]:
+    def _batches(
+        self, request: GenerateRequest, decoder: Decoder, samples: Iterator[Sample]
+    ) -> tuple[list[list[Job]], list[list[Job]]]:
         """The main answers, and the repeats."""
         settings = request.settings
         main = [
             Job(s.id, self.prompt(s, request.root), settings.max_tokens, settings.temperature, settings.top_p)
-            for s in request.samples
+            for s in samples
         ]
         batches = plan_batches(main, decoder, settings.batch_size)
         again = second(batches, request) if request.determinism else []
@@ -325,18 +340,6 @@ class MlxEngine(ABC):
         return batches, again + drawn
 
 
-def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
-    """Width and type of what a decoder layer that can be walked takes."""
-    weight = layer.input_layernorm.weight
-    return int(weight.shape[0]), weight.dtype
-
-
 def turned_off(spec: TrainSpec) -> str:
     """Why the packed path is not taken although the model could be walked; empty where it is."""
     return "" if spec.pack else "not in the plan"
-
-
-def _in_order(made: Sequence[Completion], samples: Sequence[Sample]) -> tuple[Completion, ...]:
-    place = {sample.id: i for i, sample in enumerate(samples)}
-    kinds = {"main": 0, "greedy": 1, "sampled": 2}
-    return tuple(sorted(made, key=lambda c: (kinds[c.kind], c.run, place[c.sample_id])))

@@ -24,6 +24,12 @@ VERSION = 1  # of how the output is computed
 _LAYER = re.compile(r"(?:^|\.)layers\.(\d+)\.")
 
 
+def embedding_shape(layer: nn.Module) -> tuple[int, mx.Dtype]:
+    """Width and type of what a decoder layer that can be walked takes."""
+    weight = layer.input_layernorm.weight
+    return int(weight.shape[0]), weight.dtype
+
+
 class FrozenLayers:
     """What the first block above the lowest `layers` takes, by row; on disk where there is a folder."""
 

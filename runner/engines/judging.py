@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.engines.protocol import GenerateRequest, GenerateResult, TuneRequest
+from runner.engines.protocol import GenerateRequest, GenerateResult, OnEvent, ShouldShrink, ShouldStop, TuneRequest
 from runner.metrics.measure import measure
 from runner.metrics.table import METRICS
 from runner.spec.model import GenerateSpec
@@ -26,25 +25,45 @@ class Judgement:
 class Answers(Protocol):
     """An engine's way to answer with the model as it is, LoRA layers and all; draws nothing where it is greedy."""
 
-    def __call__(self, request: GenerateRequest) -> GenerateResult: ...
+    def __call__(
+        self, request: GenerateRequest, *, on_event: OnEvent, should_stop: ShouldStop, should_shrink: ShouldShrink
+    ) -> GenerateResult: ...
 
 
-def judge_of(request: TuneRequest, answers: Answers, longest: int) -> Callable[[float], Judgement]:
-    """From the validation loss to what decides. `longest` is the valid rows' most answer tokens.
+class Judge(Protocol):
+    """From the validation loss to what decides.
+
+    Raises:
+        InterruptedRunError: `should_stop` said so; nothing is decided.
+    """
+
+    def __call__(
+        self, loss: float, *, on_event: OnEvent, should_stop: ShouldStop, should_shrink: ShouldShrink
+    ) -> Judgement: ...
+
+
+def by_loss(loss: float, *, on_event: OnEvent, should_stop: ShouldStop, should_shrink: ShouldShrink) -> Judgement:
+    """The `Judge` that asks for no answers."""
+    return Judgement(loss)
+
+
+def judge_of(request: TuneRequest, answers: Answers, longest: int) -> Judge:
+    """What the spec chooses by. `longest` is the valid rows' most answer tokens.
 
     As many prompts are answered at a time as a micro-batch has rows, so that no more memory is taken than training
     needs.
     """
     name = request.train_spec.best
     if name in BY_LOSS or not request.valid:
-        return Judgement
+        return by_loss
     # read by the package's own call: what chose an adapter once chooses the same one again
     settings = GenerateSpec(max_tokens=ROOM * longest, batch_size=request.micro_batch, temperature=0.0, pack=False)
     asked = GenerateRequest(request.valid, None, settings, request.seed, request.stream, request.root)
     sign = -1.0 if METRICS[name].direction == "higher" else 1.0
 
-    def judge(loss: float) -> Judgement:
-        score = measure(name, {}, request.valid, answers(asked).completions).value
+    def judge(loss: float, *, on_event: OnEvent, should_stop: ShouldStop, should_shrink: ShouldShrink) -> Judgement:
+        made = answers(asked, on_event=on_event, should_stop=should_stop, should_shrink=should_shrink)
+        score = measure(name, {}, request.valid, made.completions).value
         return Judgement(sign * score, score)
 
     return judge

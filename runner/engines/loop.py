@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NoReturn
 
 import mlx.core as mx
 import mlx.optimizers as optim
@@ -17,12 +18,12 @@ from mlx.utils import tree_flatten
 
 from runner.engines import randomness, state
 from runner.engines.dropout import begin_training
-from runner.engines.judging import Judgement
+from runner.engines.judging import Judge, Judgement, by_loss
 from runner.engines.lora import load_into, trainable
 from runner.engines.memory_relief import Relief
 from runner.engines.optimizer import make_optimizer
 from runner.engines.order import Order, micro_batches, order_of
-from runner.engines.protocol import OnEvent, ShouldShrink, ShouldStop, TuneRequest, never
+from runner.engines.protocol import Event, OnEvent, ShouldShrink, ShouldStop, TuneRequest, never
 from runner.engines.rows import Row
 from runner.engines.schedule import learning_rate
 from runner.engines.state import Progress, Tensors
@@ -40,6 +41,15 @@ class Outcome:
     is_best: bool = False  # of the best update, not the last
 
 
+@dataclass(frozen=True)
+class Outside:
+    """What the loop tells and is asked between two micro-batches."""
+
+    on_event: OnEvent
+    should_stop: ShouldStop
+    relief: Relief
+
+
 class Loop:
     """One tuning of attached LoRA layers over rows that fit."""
 
@@ -51,7 +61,7 @@ class Loop:
         valid: Sequence[Row],
         *,
         digest: str,
-        judge: Callable[[float], Judgement] = Judgement,
+        judge: Judge = by_loss,
     ) -> None:
         self.request, self.step, self.train, self.valid = request, step, train, valid
         self.spec = request.train_spec
@@ -76,27 +86,31 @@ class Loop:
         resumed = self._resume()
         self._started = time.perf_counter() - self.progress.seconds
         begin_training(model)
-        relief = Relief(should_shrink, self._save, on_event)
+        outside = Outside(on_event, should_stop, Relief(should_shrink, self._save, on_event))
         total = self.order.updates
+        if self._owes_validation(total):  # it was stopped in the middle of it
+            self._settle(total, outside)
         while not self._ended(total):
-            self._update(total, on_event, should_stop, relief)
-            if self._due(self.spec.eval_every or self.order.updates_per_epoch, total):
-                self._validate(on_event)
-            # the last one, too: until the adapter is proven and safe, the end is only one more position
-            if self.progress.update % self.spec.save_every == 0 or self._ended(total):
-                self._save()
+            self._update(total, outside)
+            self._settle(total, outside)
         is_best = self.spec.best != "last" and bool(self.best)
         return Outcome(self.best if is_best else trainable(model), self.progress, resumed, is_best)
 
-    def _update(self, total: int, on_event: OnEvent, should_stop: ShouldStop, relief: Relief) -> None:
+    def _settle(self, total: int, outside: Outside) -> None:
+        """What an update leaves to do."""
+        if self._owes_validation(total):
+            self._validate(total, outside)
+        # the last one, too: until the adapter is proven and safe, the end is only one more position
+        if self.progress.update % self.spec.save_every == 0 or self._ended(total):
+            self._save()
+
+    def _update(self, total: int, outside: Outside) -> None:
         progress, began = self.progress, time.perf_counter()
         rows = [self.train[i] for i in self.order.indices(progress.update)]
         tokens = sum(row.labels for row in rows)
         micros = micro_batches(rows, self.request.micro_batch)
         for index in range(progress.micro, len(micros)):
-            if should_stop():
-                self._interrupt()
-            relief(progress.update, total)
+            self._listen(total, outside)
             self._iteration(index, micros[index], tokens)
         rate = learning_rate(self.spec, progress.update, total)
         self.optimizer.learning_rate = rate
@@ -112,7 +126,7 @@ class Loop:
         progress.trained_tokens += tokens
         row = {"update": progress.update, "loss": loss, "learning_rate": rate, "grad_norm": grad_norm}
         progress.history.append(row | {"tokens": tokens, "seconds": seconds})
-        on_event(
+        outside.on_event(
             {"event": "update", "done": progress.update, "total": total, "loss": loss, "learning_rate": rate}
             | {"tokens_per_second": tokens / max(seconds, 1e-9), "peak_memory_bytes": mx.get_peak_memory()}
         )
@@ -132,24 +146,21 @@ class Loop:
     def _ended(self, total: int) -> bool:
         return self.progress.update >= total or self.progress.stopped_early
 
-    def _due(self, every: int, total: int) -> bool:
-        return bool(self.valid) and (self.progress.update % every == 0 or self.progress.update == total)
+    def _owes_validation(self, total: int) -> bool:
+        update, seen = self.progress.update, self.progress.valid_losses
+        every = self.spec.eval_every or self.order.updates_per_epoch
+        is_due = bool(self.valid) and update > 0 and (update % every == 0 or update == total)
+        return is_due and not (seen and seen[-1][0] == update)
 
-    def _validate(self, on_event: OnEvent) -> None:
+    def _validate(self, total: int, outside: Outside) -> None:
         """Mean loss a supervised token over the valid rows, without dropout, and the metric where one chooses; draws
-        nothing from any stream."""
+        nothing from any stream. Where it is stopped, it is owed."""
         model, progress = self.step.model, self.progress
+
         model.eval()
-        total = 0.0
         try:
-            for rows in micro_batches(self.valid, self.request.micro_batch):
-                batch: Batch = self.step.path.batch(rows)
-                part = float(self.step.loss(batch).item())
-                if not math.isfinite(part):
-                    raise StepError(_not_finite("validation loss", progress.update - 1, rows))
-                total += part
-            loss = total / sum(row.labels for row in self.valid)
-            judged = self.judge(loss)
+            loss = self._validation_loss(total, outside)
+            judged = self._judged(loss, total, outside)
         finally:
             begin_training(model)
         progress.valid_losses.append((progress.update, loss))
@@ -162,8 +173,38 @@ class Loop:
         else:
             progress.without_gain += 1
         progress.stopped_early = self.spec.patience is not None and progress.without_gain >= self.spec.patience
-        event = {"event": "validated", "done": progress.update, "total": self.order.updates, "loss": loss}
-        on_event(event if judged.score is None else event | {self.spec.best: judged.score})
+        event = {"event": "validated", "done": progress.update, "total": total, "loss": loss}
+        outside.on_event(event if judged.score is None else event | {self.spec.best: judged.score})
+
+    def _validation_loss(self, total: int, outside: Outside) -> float:
+        found = 0.0
+        for rows in micro_batches(self.valid, self.request.micro_batch):
+            self._listen(total, outside)
+            batch: Batch = self.step.path.batch(rows)
+            part = float(self.step.loss(batch).item())
+            if not math.isfinite(part):
+                raise StepError(_not_finite("validation loss", self.progress.update - 1, rows))
+            found += part
+            outside.on_event(self._validating(total))
+        return found / sum(row.labels for row in self.valid)
+
+    def _judged(self, loss: float, total: int, outside: Outside) -> Judgement:
+        def tell(_: Event) -> None:
+            outside.on_event(self._validating(total))
+
+        asked = {"should_stop": outside.should_stop, "should_shrink": outside.relief.asked}
+        try:
+            return self.judge(loss, on_event=tell, **asked)
+        except InterruptedRunError:
+            self._interrupt()
+
+    def _validating(self, total: int) -> Event:
+        return {"event": "validating", "done": self.progress.update, "total": total}
+
+    def _listen(self, total: int, outside: Outside) -> None:
+        if outside.should_stop():
+            self._interrupt()
+        outside.relief(self.progress.update, total)
 
     def _save(self) -> None:
         progress = self.progress
@@ -183,7 +224,7 @@ class Loop:
         self.best = found.tensors.best
         return found.progress.update
 
-    def _interrupt(self) -> None:
+    def _interrupt(self) -> NoReturn:
         self._save()
         where = f"update {self.progress.update} of {self.order.updates}"
         help_text = "run the same command again to go on from there"

@@ -34,10 +34,21 @@ class Relief:
     def __call__(self, done: int, total: int) -> None:
         if not self._asked():
             return
+        saves = self._save_now_and_then()
+        event = {"event": "gave_back", "done": done, "total": total}
+        self._on_event(event | {"cache_bytes": give_back(), "saved": saves})
+
+    def asked(self) -> bool:
+        """For what gives back by itself in the middle of this: whether it was asked to. The state is saved here."""
+        is_asked = self._asked()
+        if is_asked:
+            self._save_now_and_then()
+        return is_asked
+
+    def _save_now_and_then(self) -> bool:
         now = time.monotonic()
         saves = self._saved is None or now - self._saved >= SAVE_AGAIN
         if saves:
             self._save()
             self._saved = now
-        event = {"event": "gave_back", "done": done, "total": total}
-        self._on_event(event | {"cache_bytes": give_back(), "saved": saves})
+        return saves

@@ -27,7 +27,8 @@ from runner.engines.device import activate_blas
 
 activate_blas()
 
-from runner.engines.engine import MlxEngine, embedding_shape  # noqa: E402 -- the BLAS comes before MLX
+from runner.engines.engine import MlxEngine  # noqa: E402 -- the BLAS comes before MLX
+from runner.engines.frozen import embedding_shape  # noqa: E402
 from runner.engines.images import ImageEngine  # noqa: E402
 from runner.engines.judging import BY_LOSS, ROOM  # noqa: E402
 from runner.engines.lora import detach  # noqa: E402

@@ -14,7 +14,8 @@ from runner.spec.model import GenerateSpec, LoraSpec, TrainSpec
 
 Event = dict[str, Any]
 """A progress event, JSON-able: {"event": "update", "done": 12, "total": 90, "loss": 0.41, "learning_rate": 2e-5,
-"tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}."""
+"tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}. What
+takes long says something now and then: a limit of time is looked at when an event comes."""
 
 PAYS = 1.25  # a fast path may take so many times as long as the computation without it before it does not pay,
 MEASURED_SECONDS = 1.0  # where that takes long enough for its time to mean something

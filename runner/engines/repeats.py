@@ -8,6 +8,7 @@ from dataclasses import replace
 from runner.engines.decoding import Job
 from runner.engines.protocol import GenerateRequest
 from runner.engines.randomness import generator
+from runner.samples.sample import Completion, Sample
 
 
 def sampled(jobs: Sequence[Job], request: GenerateRequest) -> list[Job]:
@@ -31,3 +32,10 @@ def second(batches: Sequence[Sequence[Job]], request: GenerateRequest) -> list[l
             break
         chosen.append([replace(job, run=1, kind="greedy") for job in batches[i]])
     return chosen
+
+
+def in_order(made: Sequence[Completion], samples: Sequence[Sample]) -> tuple[Completion, ...]:
+    """The main answers in the order of their samples, then the repeats."""
+    place = {sample.id: i for i, sample in enumerate(samples)}
+    kinds = {"main": 0, "greedy": 1, "sampled": 2}
+    return tuple(sorted(made, key=lambda c: (kinds[c.kind], c.run, place[c.sample_id])))

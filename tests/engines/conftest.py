@@ -84,6 +84,18 @@ def generate(tmp_path):
     return run
 
 
+@pytest.fixture
+def after_updates():
+    """For a tuning that is asked to stop once it has made so many updates."""
+
+    def ask(count):
+        seen = []
+        stops = lambda: sum(event["event"] == "update" for event in seen) == count  # noqa: E731
+        return {"on_event": seen.append, "should_stop": stops}
+
+    return ask
+
+
 def sentence(rng: random.Random, low: int, high: int) -> str:
     return " ".join(rng.choice(WORDS) for _ in range(rng.randint(low, high)))
 

@@ -77,25 +77,24 @@ def test_answering_while_training_changes_no_bit_of_the_adapter(llama, text_samp
     assert judged.adapter_digest == plain.adapter_digest
 
 
-def test_an_interrupted_choice_goes_on_to_the_same_adapter(llama, text_samples, tune):
+def test_an_interrupted_choice_goes_on_to_the_same_adapter(llama, text_samples, tune, after_updates):
     samples = text_samples(10)
     settings = CHOOSING | {"save_every": 1, "max_updates": 8}
     whole = tune(llama, samples[:8], samples[8:], train=settings)
-    asked = iter(range(100))
     with pytest.raises(InterruptedRunError):
-        tune(llama, samples[:8], samples[8:], out="cut", train=settings, should_stop=lambda: next(asked) == 5)
+        tune(llama, samples[:8], samples[8:], out="cut", train=settings, **after_updates(5))
     resumed = tune(llama, samples[:8], samples[8:], out="cut", train=settings)
-    assert resumed.resumed_from_update > 0
+    assert resumed.resumed_from_update == 5
     assert (resumed.adapter_digest, resumed.valid_scores) == (whole.adapter_digest, whole.valid_scores)
 
 
-def test_the_best_adapter_of_before_a_stop_is_kept(llama, text_samples, tune):
+def test_the_best_adapter_of_before_a_stop_is_kept(llama, text_samples, tune, after_updates):
     samples = text_samples(10)
     settings = {"learning_rate": 5e-2, "eval_every": 1, "epochs": 12, "best": "loss", "patience": 2}
     whole = tune(llama, samples[:8], samples[8:], train=settings)
-    asked, after = iter(range(100)), whole.kept_update + 1
+    after = whole.kept_update + 1
     with pytest.raises(InterruptedRunError):
-        tune(llama, samples[:8], samples[8:], out="cut", train=settings, should_stop=lambda: next(asked) == after)
+        tune(llama, samples[:8], samples[8:], out="cut", train=settings, **after_updates(after))
     resumed = tune(llama, samples[:8], samples[8:], out="cut", train=settings)
     assert resumed.resumed_from_update == after > resumed.kept_update
     assert (resumed.adapter_digest, resumed.updates) == (whole.adapter_digest, whole.updates)

@@ -89,9 +89,9 @@ def test_image_prompts_without_images_share_all_but_their_last_token(qwen, text_
 
 
 def test_a_request_to_stop_is_heard_between_two_tokens(llama, text_samples, tmp_path):
-    asked = iter(range(100))
+    asked = iter(range(-3, 100))  # once for each prompt that is read, too
     request = GenerateRequest(text_samples(3), None, GenerateSpec(max_tokens=50), 1, "x", tmp_path)
-    with pytest.raises(InterruptedRunError):
+    with pytest.raises(InterruptedRunError, match="stopped while answering"):
         llama.generate(request, on_event=lambda _: None, should_stop=lambda: next(asked) == 5)
     assert next(asked) == 6
 

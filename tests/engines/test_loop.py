@@ -47,9 +47,12 @@ def test_a_stopped_run_goes_on_to_the_very_same_tensors(
     settings["train"] = {"save_every": 2, "best": "loss", "clip_norm": 1.0}
     whole = tune(engine, samples[:7], samples[7:], out="whole", **settings)
     calls = iter(range(100))
+    asked_before = 9 + 4 + 1  # for each row, each micro-batch of two updates, and a validation
+    settings_of_cut = settings | {"should_stop": lambda: next(calls) == asked_before + 1}
     with pytest.raises(InterruptedRunError):
-        tune(engine, samples[:7], samples[7:], out="cut", should_stop=lambda: next(calls) == 5, **settings)
-    assert (tmp_path / "cut.checkpoint" / "checkpoint.json").exists()
+        tune(engine, samples[:7], samples[7:], out="cut", **settings_of_cut)
+    progress = json.loads((tmp_path / "cut.checkpoint" / "checkpoint.json").read_text())["progress"]
+    assert (progress["update"], progress["micro"]) == (2, 1)
     rest = tune(engine, samples[:7], samples[7:], out="cut", **settings)
     assert rest.resumed_from_update > 0
     assert rest.adapter_digest == whole.adapter_digest
