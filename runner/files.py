@@ -261,6 +261,15 @@ def open_regular(path: Path, *, root: Path | None = None) -> Iterator[BinaryIO]:
             yield f
 
 
+def is_regular(path: Path, *, root: Path) -> bool:
+    """Whether `open_regular` opens it."""
+    try:
+        with open_regular(path, root=root):
+            return True
+    except InvalidError:
+        return False
+
+
 def check_folder(folder: Path, *, root: Path) -> None:
     """See that a folder is one and is reached without a symbolic link, so that files in it can be read by name.
 

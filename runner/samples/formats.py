@@ -1,9 +1,10 @@
-"""Which file holds a split, in which format, and its rows."""
+"""Which file holds a split, in which format, and its rows; and which file an image is that a row names."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -90,6 +91,23 @@ def _by_label(dataset: DatasetSpec, folder: Path, root: Path, findings: Findings
     if not names:
         shown = folder.relative_to(root).as_posix()
         findings.error("E706", f"neither a metadata file ({', '.join(METADATA)}) nor an image", shown)
+
+
+def find_image(folder: Path, name: str) -> Path:
+    """The file that a row names, below its data set's folder, whichever normal form its Hangul name was stored in.
+
+    Raises:
+        InvalidError: absolute, outside the folder, or not there.
+    """
+    if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
+        raise InvalidError(f"the image path `{name[:200]}` is not a relative path below `{folder.name}`")
+    for form in (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)):
+        try:
+            if (folder / form).is_file():
+                return folder / form
+        except OSError:  # a name that no file system takes
+            continue
+    raise InvalidError(f"the image `{name[:200]}` is not there")
 
 
 def shown_path(dataset: DatasetSpec, path: Path, root: Path) -> str:

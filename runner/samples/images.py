@@ -1,4 +1,4 @@
-"""Image files of a data set: found safely, opened within limits, and known by bytes, by pixels and by look.
+"""Image files of a data set: opened within limits, and known by bytes, by pixels and by look.
 
 Pixels are compared upright, as mlx-vlm reads them: a picture that is stored turned is the same as its upright copy.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import unicodedata
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,23 +47,6 @@ class ImageFacts:
     frames: int
     look: bytes
     flat: bool
-
-
-def find_image(folder: Path, name: str) -> Path:
-    """The file that a row names, below its data set's folder, whichever normal form its Hangul name was stored in.
-
-    Raises:
-        InvalidError: absolute, outside the folder, or not there.
-    """
-    if not name or Path(name).is_absolute() or ".." in Path(name).parts or "\0" in name:
-        raise InvalidError(f"the image path `{name[:200]}` is not a relative path below `{folder.name}`")
-    for form in (name, unicodedata.normalize("NFC", name), unicodedata.normalize("NFD", name)):
-        try:
-            if (folder / form).is_file():
-                return folder / form
-        except OSError:  # a name that no file system takes
-            continue
-    raise InvalidError(f"the image `{name[:200]}` is not there")
 
 
 def inspect_image(path: Path, root: Path) -> ImageFacts:

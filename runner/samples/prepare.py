@@ -11,9 +11,9 @@ from runner.errors import Diagnostic, InvalidError
 from runner.samples.content import Content
 from runner.samples.dataset import DatasetSpec
 from runner.samples.findings import Findings
-from runner.samples.formats import read_rows, shown_path, with_image_column
+from runner.samples.formats import find_image, read_rows, shown_path, with_image_column
 from runner.samples.hub_id import is_hub_id
-from runner.samples.images import ImageFacts, find_image, inspect_image
+from runner.samples.images import ImageFacts, inspect_image
 from runner.samples.overlap import TRAIN, Entry, Overlap
 from runner.samples.render import placeholders
 from runner.samples.rows import Row

@@ -144,6 +144,14 @@ def _chat(messages: Any) -> _Turns:
     )
 
 
+def chat_images(columns: Mapping[str, Any]) -> tuple[str, ...]:
+    """The images that a row of a chat names in its messages; none where it is no such row."""
+    try:
+        return _chat(columns["messages"]).images if "messages" in columns else ()
+    except RowError:
+        return ()
+
+
 def _content(content: Any) -> tuple[str, tuple[str, ...]]:
     """The text and the image names of one turn."""
     if isinstance(content, str):

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.canonical import digest_bytes
 from runner.errors import Diagnostic, InvalidError
-from runner.files import read_bytes
+from runner.files import open_regular, read_bytes
 from runner.spec import check_acceptance, check_measures, check_recipe, check_values, resolve, schema
 from runner.spec.complaints import complain
 from runner.spec.diagnostics import ordered
@@ -48,6 +48,16 @@ def load_spec(path: Path, root: Path, *, overrides: Sequence[str] = ()) -> Spec:
     return replace(
         read_spec(Source.of(shown, text), read=from_folder(root), overrides=overrides), digest=digest_bytes(data)
     )
+
+
+def load_recorded(path: str, root: Path) -> Spec:
+    """As `load_spec`, of the file that a record names: it may name anything, so only below `root`, through no link."""
+    try:
+        with open_regular(root / path, root=root):
+            pass
+    except InvalidError as error:
+        raise InvalidError(error.message.replace(str(root / path), path[:200])) from error
+    return load_spec(root / path, root)
 
 
 def _others(path: Path, root: Path) -> str:

@@ -10,7 +10,7 @@ from runner.errors import InvalidError, UsageError
 from runner.plan.digests import policy_digest
 from runner.record.attempts import ancestors, earlier_attempts
 from runner.record.model import Record
-from runner.spec.load import load_spec, shown_path
+from runner.spec.load import load_recorded, load_spec, shown_path
 from runner.spec.model import Spec
 from runner.store import ssot
 from runner.store.ssot import Stored
@@ -58,7 +58,7 @@ def _test_data(base: Base, record: Record, stored: tuple[Stored, ...]) -> Iterat
 
 def _policy(root: Path, base: Base, path: str, stored: tuple[Stored, ...]) -> Iterator[Finding]:
     try:
-        after = load_spec(root / path, root)
+        after = load_recorded(path, root)
     except InvalidError:
         return  # said by the comparison with the checkout
     found = lowered(base, after, stored)

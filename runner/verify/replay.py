@@ -23,7 +23,7 @@ from runner.run.lock import project_lock
 from runner.run.loop import Loop, StepOutcome
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
-from runner.spec.load import load_spec
+from runner.spec.load import load_recorded
 from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
@@ -136,7 +136,7 @@ def _spec(root: Path, record: Record, *, as_recorded: bool) -> Spec:
     if as_recorded:
         return spec
     try:
-        here = load_spec(root / record.spec_path, root)
+        here = load_recorded(record.spec_path, root)
     except InvalidError as error:
         raise _other_spec(f"`{record.spec_path}` cannot be read: {error.message}") from error
     if recipe_digest(here) != record.recipe_digest:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from runner.errors import InvalidError
-from runner.files import is_debris
+from runner.files import is_debris, is_regular
 from runner.spec.load import load_spec, read_spec
 from runner.spec.model import Spec
 from runner.spec.source import Source
@@ -23,7 +23,7 @@ def specs_here(root: Path, stored: Iterable[Stored]) -> tuple[str, ...]:
     """Files of the checkout that may be specs, sorted; links are followed by nobody."""
     below = (p for p in (root / SPECS).rglob("*") if p.suffix in SPEC_ENDINGS and not is_debris(p))
     found = {p.relative_to(root).as_posix() for p in below}
-    return tuple(sorted(path for path in found | _recorded(stored) if (root / path).is_file()))
+    return tuple(sorted(path for path in found | _recorded(stored) if is_regular(root / path, root=root)))
 
 
 def campaigns_here(root: Path, stored: Iterable[Stored]) -> dict[str, str]:

@@ -13,20 +13,18 @@ from runner.models.digest import digest_checkpoint
 from runner.models.lock import Lock, lock_path, read_lock
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.record.model import Record
-from runner.spec.load import load_spec
+from runner.spec.load import load_recorded
 from runner.spec.model import Spec
-from runner.store.sources import digest_dataset
-from runner.verify.model import Finding, ok
+from runner.store.sources import digest_dataset, leads_out
+from runner.verify.model import Finding, cut, ok
 
 
 def compare_checkout(root: Path, record: Record, path: str) -> tuple[Finding, ...]:
     """Findings on the spec at `path` of the checkout, which the record has to be about, and on its data and models."""
-    if not (root / path).exists():
-        return (Finding("recipe", "stale", f"the checkout has no `{path}`"),)
     try:
-        spec = load_spec(root / path, root)
+        spec = load_recorded(path, root)
     except InvalidError as error:
-        return (Finding("recipe", "stale", f"`{path}` cannot be read: {_said(error)}"),)
+        return (Finding("recipe", "stale", f"`{cut(path)}` cannot be read: {_said(error)}"),)
     try:
         lock = read_lock(root / lock_path(path))
     except InvalidError as error:
@@ -67,11 +65,14 @@ def _evidence(record: Record, spec: Spec) -> Iterator[Finding]:
 
 def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
     digests = FileDigests()  # nothing is kept, so that a check writes nothing
-    for name, entry in sorted(record.data.items()):
-        recorded = _digest_in(entry)
+    for name in sorted(record.data.keys() | spec.datasets.keys()):
+        recorded = _digest_in(record.data.get(name))
         dataset = spec.datasets.get(name)
         if recorded is None or dataset is None:
-            yield Finding("data", "stale", f"data set `{name}` has no digest, or is no longer in the spec")
+            yield Finding("data", "stale", f"data set `{name}` has no digest, or is not in the spec")
+            continue
+        if leads_out(dataset, root):
+            yield Finding("data", "stale", f"data set `{name}` leads out of the project, where nothing is looked at")
             continue
         try:
             found = digest_dataset(dataset, root, digests)
@@ -85,11 +86,11 @@ def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator
 
 
 def _models(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
-    for name, entry in sorted(record.models.items()):
-        recorded = _digest_in(entry)
+    for name in sorted(record.models.keys() | spec.models.keys()):
+        recorded = _digest_in(record.models.get(name))
         model = spec.models.get(name)
         if recorded is None or model is None:
-            yield Finding("models", "stale", f"model `{name}` has no digest, or is no longer in the spec")
+            yield Finding("models", "stale", f"model `{name}` has no digest, or is not in the spec")
             continue
         folder, locked = root / model.path, lock.models.get(name) if lock else None
         if folder.is_dir() and folder.resolve().is_relative_to(root.resolve()):

@@ -212,6 +212,23 @@ def test_a_hostile_record_is_refused(project, capsys, harm, code, message):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("../../../../../etc/passwd", "outside of the project"),
+        ("/proc/self/environ", "outside of the project"),
+        (f"specs/{'a' * 5000}.yaml", "name too long"),
+        ("specs/\0.yaml", "not a possible file name"),
+    ],
+)
+def test_a_record_of_a_spec_elsewhere_is_stale_and_nothing_there_is_read(project, capsys, path, message):
+    project.apply()
+    assert main(["check", project.forge(project.names[0], spec_path=path)]) == 7
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Traceback" not in err
+
+
 @pytest.mark.parametrize(("harm", "message"), [c[1:] for c in VET], ids=[c[0] for c in VET])
 def test_a_hostile_checkpoint_is_refused_before_anything_loads_it(project, harm, message):
     from runner.models.vet import vet_checkpoint
