@@ -327,7 +327,7 @@ def status(campaign: str | None, output_format: str, watched: bool) -> int:
       lorarun status demo --watch     from another terminal, while `lorarun apply` runs
     """
     from runner.cli.status_text import status_text, watch
-    from runner.run.lock import is_held
+    from runner.run.project_lock import is_held
     from runner.run.status import newest, read_status
 
     root = find_root()

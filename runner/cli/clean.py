@@ -27,7 +27,7 @@ def clean(yes: bool, unfinished: bool) -> int:
       lorarun clean                      asks first
       lorarun clean --yes --unfinished
     """
-    from runner.run.lock import project_lock
+    from runner.run.project_lock import project_lock
     from runner.store.clean import removable, remove
 
     root = find_root()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.doctor.finding import Finding
-from runner.run.lock import is_held
+from runner.run.project_lock import is_held
 
 
 def probe(root: Path) -> tuple[Finding, ...]:

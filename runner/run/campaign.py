@@ -23,9 +23,9 @@ from runner.run.bringing_data import bring_data
 from runner.run.choosing import choose_all, pins_of
 from runner.run.counted import tuning_rows
 from runner.run.journal import Event, Journal, Listener, place
-from runner.run.lock import project_lock
 from runner.run.lockfile import hold_to_lock, keep_lock, pin_paths
 from runner.run.loop import Loop, StepOutcome
+from runner.run.project_lock import project_lock
 from runner.run.real_rows import RealRows
 from runner.run.rehearsal import Course, Seen, news
 from runner.run.saved import SavedPlan, hold_to_plan, saved_plan

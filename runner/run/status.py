@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.run.journal import FILE, Event, place, read
-from runner.run.lock import is_held, is_held_by_another
+from runner.run.project_lock import is_held, is_held_by_another
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from runner.plan.names import COMPLETIONS
 from runner.plan.resolve import Known
 from runner.record.model import Record, StepRecord
 from runner.run.journal import FILE, Journal, Listener
-from runner.run.lock import project_lock
 from runner.run.loop import Loop, StepOutcome
+from runner.run.project_lock import project_lock
 from runner.run.survey import Survey, need_models, survey
 from runner.run.unchanged import check_unchanged
 from runner.spec.load import load_recorded

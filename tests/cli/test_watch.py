@@ -11,7 +11,7 @@ import pytest
 from runner.cli.main import main
 from runner.cli.status_text import status_text, watch
 from runner.run.journal import Journal, place
-from runner.run.lock import project_lock
+from runner.run.project_lock import project_lock
 from runner.run.status import read_status
 
 

@@ -13,7 +13,7 @@ from runner.doctor import blas, display, filesystem, hub, locks, versions
 from runner.doctor.finding import LEVELS, Finding
 from runner.doctor.table import PROBES, examine, load
 from runner.machine.blas import CHOICE_VARIABLE, Blas, find
-from runner.run.lock import project_lock
+from runner.run.project_lock import project_lock
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 

@@ -11,7 +11,7 @@ from runner.machine.file_digests import CACHE_PATH, FileDigests
 from runner.models.lock import Lock, LockedDataset, LockedModel, LockedTune, read_lock, write_lock
 from runner.record.model import Record
 from runner.run import choosing
-from runner.run.lock import holder
+from runner.run.project_lock import holder
 from runner.run.saved import read_plan, write_plan
 from runner.shape import build
 from runner.verify.again import steps_of

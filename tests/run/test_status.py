@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runner.run.journal import Journal, place, read
-from runner.run.lock import project_lock
+from runner.run.project_lock import project_lock
 from runner.run.status import newest, read_status
 
 

@@ -1,4 +1,4 @@
-"""Tests of runner.run.lock, with real processes."""
+"""Tests of runner.run.project_lock, with real processes."""
 
 import os
 import signal
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from runner.errors import IntegrityError, LockedError
-from runner.run.lock import is_held, project_lock
+from runner.run.project_lock import is_held, project_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from runner.run.lock import project_lock
+from runner.run.project_lock import project_lock
 with project_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -84,7 +84,7 @@ def test_a_child_that_outlives_its_parent_does_not_hold_the_lock(tmp_path: Path)
 def test_asking_whether_the_lock_is_held_keeps_nobody_out(tmp_path: Path) -> None:
     with project_lock(tmp_path):
         pass
-    asking = "import sys\nfrom pathlib import Path\nfrom runner.run.lock import is_held\nprint(1, flush=True)\n"
+    asking = "import sys\nfrom pathlib import Path\nfrom runner.run.project_lock import is_held\nprint(1, flush=True)\n"
     asking += "while True: is_held(Path(sys.argv[1]))"
     process = subprocess.Popen([sys.executable, "-c", asking, str(tmp_path)], stdout=subprocess.PIPE)
     try:
@@ -110,7 +110,7 @@ def test_a_lock_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
 FORK = """
 import os, sys, time
 from pathlib import Path
-from runner.run.lock import project_lock
+from runner.run.project_lock import project_lock
 with project_lock(Path(sys.argv[1])):
     if os.fork() == 0:
         print("child", flush=True)
