@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -92,7 +93,7 @@ class Board:
             about += f"  {duration(left, 'en')} left" if left is not None else ""
         name = one_line(step.id, 200)
         room = max(12, width - len(about) - 4)
-        text.append(name if len(name) <= room else name[: room - 1] + "…", "bold")
+        text.append(name if cell_len(name) <= room else set_cell_size(name, room - 1) + "…", "bold")
         text.append(about)
         note = note_of(self.last, plain=plain) if self.last.get("step", step.id) == step.id else ""
         return [text, Text(f"     {note}", "cyan")] if note else [text]

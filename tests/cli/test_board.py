@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from runner.cli.board import Board, Pace, meter, note_of, window
@@ -91,9 +92,12 @@ def test_the_window_is_never_past_the_ends(states: list[str], expected: tuple[in
 def test_no_line_is_wider_than_the_terminal() -> None:
     made = board()
     made.steps["generate/" + "긴이름" * 60] = StepState("generate/" + "긴이름" * 60, "running", None, 1, 3)
+    made.steps["score/" + "긴이름" * 60] = StepState("score/" + "긴이름" * 60, "waiting")
     for width in (40, 80, 200):
-        console = terminal(width)
-        assert all(console.measure(line).maximum <= width for line in drawn(made, console))
+        lines = drawn(made, terminal(width))
+        assert max(map(cell_len, lines)) <= width
+        assert len(lines) == len(made.steps) + 2  # the head, and the figures below the step that the last event is of
+        assert [line for line in lines if "▸ generate/긴" in line and " 33 %" in line]
 
 
 def test_time_left_follows_the_pace_since_the_step_was_first_seen() -> None:
