@@ -35,17 +35,18 @@ class Hub:
     ignore_range: bool = False
     refuse_first: int = 0  # so many requests are answered with 503
     corrupt: bool = False
+    says_more: int = 0  # bytes that the listing says each file has beyond what it has
     asked: list[tuple[str, str, str, str]] = field(default_factory=list)  # server, path, Authorization, Range
 
 
-def _listing(folder: Path) -> dict[str, object]:
+def _listing(folder: Path, more: int = 0) -> dict[str, object]:
     siblings = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         data = path.read_bytes()
-        row: dict[str, object] = {"rfilename": path.relative_to(folder).as_posix(), "size": len(data)}
+        row: dict[str, object] = {"rfilename": path.relative_to(folder).as_posix(), "size": len(data) + more}
         row["blobId"] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
         if len(data) > LARGE_BYTES:
-            row["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data), "pointerSize": 130}
+            row["lfs"] = {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data) + more, "pointerSize": 130}
         siblings.append(row)
     return {"id": "x", "modelId": "x", "sha": COMMIT, "siblings": siblings, "private": False, "tags": []}
 
@@ -89,7 +90,9 @@ def _handler(hub: Hub, server: str) -> type[BaseHTTPRequestHandler]:
             elif path.startswith("/api/models/"):
                 name, _, kind = path.removeprefix("/api/models/").rpartition("/")[0].rpartition("/")
                 folder = hub.repositories.get(name)
-                value: object = (_tree if kind == "tree" else _listing)(folder) if folder else {}
+                value: object = {}
+                if folder:
+                    value = _tree(folder) if kind == "tree" else _listing(folder, hub.says_more)
                 self.reply(200 if folder else 404, json.dumps(value).encode(), body=body)
             else:
                 self.file(path, span, body=body)

@@ -25,7 +25,18 @@ def test_another_text_for_the_same_value_is_refused(shape, text):
         parse_canonical((shape % text).encode())
 
 
-@pytest.mark.parametrize("text", ['{"b":1,"a":1}', '{"a":1,"a":1}', '{"a": 1}', '{"a":1}\n', '{"\uffff":1,"😀":1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"b":1,"a":1}',
+        '{"a":1,"a":1}',
+        '{"a": 1}',
+        '{"a":1}\n',
+        '{"a":1}\r\n',
+        '{"a":1,\r\n"b":1}',
+        '{"\uffff":1,"😀":1}',
+    ],
+)
 def test_another_order_a_repeated_key_or_a_space_is_refused(text):
     with pytest.raises(ValueError, match="not in canonical form"):
         parse_canonical(text.encode())

@@ -1,5 +1,6 @@
 """Tests of runner.models.fetch, download and hub, against a hub on loopback and beside the hub's own client."""
 
+import io
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.request import Request
 
 import pytest
 
@@ -14,6 +16,7 @@ from runner.errors import InvalidError, ResourceError
 from runner.models import download
 from runner.models.digest import digest_checkpoint
 from runner.models.fetch import fetch
+from runner.models.hub import HubError, _Redirects
 from runner.models.locate import find_checkpoint, locate_checkpoint
 from runner.spec.model import ModelSpec
 from tests.hub_server import COMMIT, Hub, serving
@@ -36,7 +39,9 @@ def served(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         yield hub
 
 
-def test_only_the_needed_files_come_and_the_checkpoint_is_found(served: Hub, tmp_path: Path) -> None:
+def test_only_the_needed_files_come_and_the_checkpoint_is_found(served: Hub, tmp_path: Path, checkpoint: Path) -> None:
+    (checkpoint / "adapters.safetensors").write_bytes(b"x" * 2000)
+    (checkpoint / "consolidated.safetensors").write_bytes(b"x" * 2000)
     fetched = fetch(MODEL)
     names = sorted(p.name for p in fetched.checkpoint.folder.iterdir())
     assert names == ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
@@ -79,6 +84,24 @@ def test_a_fetch_that_was_ended_goes_on_in_the_next(served: Hub, checkpoint: Pat
     folder = fetch(MODEL).checkpoint.folder
     assert "bytes=700-" in {span for _, _, _, span in served.asked}
     assert digest_checkpoint(folder) == digest_checkpoint(checkpoint)
+
+
+def test_more_than_there_is_to_come_is_thrown_away(served: Hub, checkpoint: Path, tmp_path: Path) -> None:
+    served.break_after = [700, *[0] * download.ATTEMPTS]
+    with pytest.raises(InvalidError):
+        fetch(MODEL)
+    [partial] = (tmp_path / "hf").rglob("*.lorarun")
+    partial.write_bytes(bytes((checkpoint / "model.safetensors").stat().st_size + 1))
+    assert digest_checkpoint(fetch(MODEL).checkpoint.folder) == digest_checkpoint(checkpoint)
+
+
+def test_a_redirect_from_https_to_http_is_not_followed() -> None:
+    for target in ("http://hub.example/file", "ftp://hub.example/file"):
+        with pytest.raises(HubError, match="not followed"):
+            _Redirects().redirect_request(Request("https://hub.example/x"), io.BytesIO(), 302, "", {}, target)
+    asked = Request("https://hub.example/x")
+    followed = _Redirects().redirect_request(asked, io.BytesIO(), 302, "", {}, "https://files.example/file")
+    assert followed is not None
 
 
 def test_a_server_that_ignores_ranges_is_coped_with(served: Hub, checkpoint: Path) -> None:
@@ -142,7 +165,7 @@ def test_offline_by_choice_asks_nobody(served: Hub, monkeypatch: pytest.MonkeyPa
     assert served.asked == []
 
 
-@pytest.mark.parametrize("revision", ["../../x", "", "a b", "-x"])
+@pytest.mark.parametrize("revision", ["../../x", "a/../../x", "", "a b", "-x"])
 def test_a_revision_that_is_none_asks_nobody(served: Hub, revision: str) -> None:
     with pytest.raises(InvalidError, match="no revision"):
         fetch(ModelSpec(id="m", family="llama", path="owner/tiny", revision=revision))
@@ -157,7 +180,13 @@ def test_a_full_disk_is_seen_before_anything_comes(
         download.download(download.Hub(served.endpoint), "owner/tiny", "main", tmp_path / "cache")
     assert error.value.kind == "disk"
     assert len(served.asked) == 1
-    assert ResourceError("x").exit_code == 10
+
+
+def test_a_full_disk_is_no_mistake_in_the_spec(served: Hub) -> None:
+    served.says_more = 10**18
+    with pytest.raises(ResourceError, match="are free"):
+        fetch(MODEL)
+    assert len(served.asked) == 1
 
 
 CLIENT = """

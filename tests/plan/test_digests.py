@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from runner.canonical import digest_value, plain
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.spec.load import load_spec
-from runner.spec.model import Spec
+from runner.spec.model import Limits, MetricSpec, Spec, TargetSpec
 from tests.verify.campaign import Project
 
 TRAIN = "train: {learning_rate: 1e-3}"
@@ -37,3 +41,52 @@ def test_a_recipe_without_a_sweep_says_nothing_of_sweeps(tmp_path: Path) -> None
     spec = load_spec(Project(tmp_path).write_inputs().spec, tmp_path)
     parts = ("seed", "models", "datasets", "tunes", "chains", "evaluations")
     assert recipe_digest(spec) == digest_value({part: plain(getattr(spec, part)) for part in parts})
+
+
+def _but(section: str, name: str, **values: object) -> Callable[[Spec], Spec]:
+    def changed(spec: Spec) -> Spec:
+        items = getattr(spec, section)
+        return replace(spec, **{section: items | {name: replace(items[name], **values)}})
+
+    return changed
+
+
+def _another_stage_prompt(spec: Spec) -> Spec:
+    first, last = spec.chains["both"].stages
+    stages = (first, replace(last, prompt="{analysis}"))
+    return _but("chains", "both", stages=stages)(spec)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda spec: replace(spec, seed=20),
+        _but("models", "llama", path="models/other"),
+        _but("datasets", "texts", prompt="요약: {text}"),
+        _but("tunes", "llama-lora", start_from="qwen-lora"),
+        _another_stage_prompt,
+        _but("evaluations", "text", metrics=(MetricSpec("anls"),)),
+    ],
+    ids=["seed", "model", "data set", "tune", "chain", "evaluation"],
+)
+def test_every_section_that_makes_the_artifacts_is_part_of_the_recipe(
+    spec: Spec, change: Callable[[Spec], Spec]
+) -> None:
+    assert recipe_digest(change(spec)) != recipe_digest(spec)
+    assert recipe_digest(replace(spec)) == recipe_digest(spec)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda spec: replace(spec, acceptance=replace(spec.acceptance, targets=(TargetSpec("t", "text.chrf", 0.5),))),
+        lambda spec: replace(spec, limits=Limits(memory_bytes=10**9)),
+        lambda spec: replace(spec, ssot_fields={"x": "text.chrf"}),
+    ],
+    ids=["acceptance", "limits", "fields"],
+)
+def test_a_change_of_how_results_are_judged_is_one_of_the_policy_alone(
+    spec: Spec, change: Callable[[Spec], Spec]
+) -> None:
+    assert policy_digest(change(spec)) != policy_digest(spec)
+    assert recipe_digest(change(spec)) == recipe_digest(spec)

@@ -134,6 +134,17 @@ def test_a_rehearsal_that_is_gone_is_left_out_where_nothing_waits_for_it() -> No
     assert make_plan(spec, settled, known).to_run == ()
 
 
+def test_a_broken_rehearsal_does_not_stand_for_a_new_one() -> None:
+    spec = load_spec(ROOT / "specs/demo.yaml", ROOT)
+    project = Project()
+    project.run(spec)
+    known, made = project.known(spec), build_steps(spec)
+    known = replace(known, broken={project.last["rehearse/qwen"].key: "a file is missing"})
+    settled = settled_rehearsals(spec, made, known)
+    assert "rehearse/qwen" not in known.unneeded
+    assert {s.id for s in made} - {s.id for s in settled} == {"rehearse/qwen"}
+
+
 def test_variants_that_a_rehearsal_cannot_tell_apart_are_tried_once(tmp_path: Path) -> None:
     text = (ROOT / "specs/demo.yaml").read_text(encoding="utf-8")
     axes = "matrix: {axes: {train.learning_rate: [1e-3, 2e-3], lora.rank: [4, 8]}, select: {metric: fact_recall}}"

@@ -100,6 +100,16 @@ def test_a_kept_environment_takes_what_is_there(spec: Spec, project: Project) ->
     assert make_plan(spec, build_steps(spec), known).to_run == ()
 
 
+def test_a_kept_environment_keeps_nothing_that_other_settings_made(spec: Spec, project: Project) -> None:
+    project.environment["mlx"] = "0.33.0"
+    old = spec.tunes["qwen-lora"]
+    changed = replace(spec, tunes=spec.tunes | {"qwen-lora": replace(old, lora=replace(old.lora, rank=16))})
+    known = project.known(changed)
+    known.keep_environment = True
+    step = next(s for s in make_plan(changed, build_steps(changed), known).steps if s.step.id == "tune/qwen-lora")
+    assert (step.action, {r.code for r in step.reasons}) == ("run", {"spec", "environment"})
+
+
 def test_every_part_of_a_key_changes_it(spec: Spec) -> None:
     step = next(s for s in build_steps(spec) if s.id == "tune/qwen-lora")
     outputs = {(n.step, n.file): "digest" for n in step.needs}

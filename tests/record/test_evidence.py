@@ -1,6 +1,7 @@
 """Evidence rows: canonical order, deterministic bytes, and reading that trusts nothing."""
 
 import gzip
+import tracemalloc
 import zlib
 
 import pytest
@@ -119,8 +120,13 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_memory():
     bomb = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     data = bomb.compress(bytes(50_000_000)) + bomb.flush()
     assert len(data) < 60_000
-    with pytest.raises(IntegrityError, match="larger than 1,000,000 bytes"):
-        decode(data, "sha256:" + "0" * 64, max_bytes=1_000_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(IntegrityError, match="larger than 1,000,000 bytes"):
+            decode(data, "sha256:" + "0" * 64, max_bytes=1_000_000)
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_last_line_without_its_end_is_refused():

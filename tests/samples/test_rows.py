@@ -56,6 +56,12 @@ def test_a_giant_line_is_skipped_without_being_read_whole(tmp_path, monkeypatch)
     assert "longer than 64 bytes" in finding
 
 
+def test_a_line_break_in_a_cell_stays_as_it_was_written(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'q,a\r\n"x\r\ny",1\r\n"x\ny",2\r\n')
+    assert [row["q"] for _, row in read(read_csv, path)[0]] == ["x\r\ny", "x\ny"]
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
 def test_csv_in_each_encoding_reads_the_same(tmp_path, encoding):
     path = tmp_path / "표.csv"

@@ -55,6 +55,12 @@ def test_a_spec_without_a_matrix_has_no_sweeps():
     assert read(SMALL).sweeps == {}
 
 
+def test_an_added_combination_that_is_there_already_is_tuned_once():
+    lists = "include: [{lora.rank: 8}, {lora.rank: 16}, {lora.rank: 4}]"
+    sweep = read(with_tune(f"matrix: {{axes: {{lora.rank: [4, 8]}}, {lists}, {SELECT}}}")).sweeps["lora"]
+    assert sweep.values == ({"lora.rank": 4}, {"lora.rank": 8}, {"lora.rank": 16})
+
+
 def test_an_adapter_of_several_shapes_cannot_be_continued():
     text = with_tune(f"matrix: {{axes: {{lora.rank: [4, 8]}}, {SELECT}}}")
     text = text.replace("\nevaluations", "\n  more: {model: llama, dataset: pairs, start_from: lora}\nevaluations")

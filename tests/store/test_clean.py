@@ -42,6 +42,24 @@ def test_what_a_record_refers_to_stays(artifacts):
         remove(artifacts.root, [Removal(artifacts.place(OLD), 0, "")])
 
 
+def test_what_was_set_aside_stays_where_a_record_names_it(artifacts):
+    record, rows = campaign("r1")
+    step = StepRecord("tune/x", "tune", OLD, "run", (), {}, {}, {}, {}, 1.0)
+    ssot.append(artifacts.root, dataclasses.replace(record, steps=(step,)), rows)
+    artifacts.quarantine(OLD)
+    assert gone(artifacts) == []
+
+
+def test_nothing_outside_of_the_project_is_removed(artifacts, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "file"
+    outside.write_text("x")
+    (artifacts.folder / "link").symlink_to(outside.parent)
+    for path in (outside, artifacts.folder / "link" / "file", artifacts.root / ".." / "x"):
+        with pytest.raises(IntegrityError, match="may not be removed"):
+            remove(artifacts.root, [Removal(path, 0, "")])
+    assert outside.exists()
+
+
 def test_unfinished_work_goes_only_where_it_is_asked_for(artifacts):
     artifacts.fresh_output(OTHER)
     assert gone(artifacts) == [OLD]

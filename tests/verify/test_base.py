@@ -193,14 +193,6 @@ def test_a_raised_threshold_is_fine(project):
     assert said(project) == (ExitCode.SUCCESS, [])
 
 
-def test_a_spec_that_moved_is_compared_by_its_campaigns_name(project):
-    project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
-    project.spec.rename(project.root / "specs" / "moved.yaml")
-    base = base_of(project.root, "main")
-    assert base.text("specs/moved.yaml") is None
-    assert "min_improvement: 15%" in base.text(SPEC_PATH)
-
-
 def test_thresholds_and_forged_figures_together_are_an_integrity_failure(project):
     project.edit_spec("min_improvement: 15%", "min_improvement: 5%")
     name = project.apply("run-3")

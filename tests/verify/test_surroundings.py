@@ -119,6 +119,32 @@ def test_commands_that_read_write_nothing(project, monkeypatch, command):
     assert {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in project.root.rglob("*")} == before
 
 
+CHECKED = """
+import contextlib, io, json, os, shutil, subprocess, sys
+from runner.cli.main import main
+
+shutil.copytree(sys.argv[1], "project")
+subprocess.run(["mount", "-o", "remount,ro", "."], check=True)
+os.chdir("project")
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    code = main(["check", sys.argv[2]])
+try:
+    open("new", "w")
+except OSError as error:
+    print(json.dumps([code, said.getvalue(), error.strerror]))
+"""
+
+
+@pytest.mark.skipif(not small_disk.is_possible(), reason="this machine lets no user mount a small disk")
+def test_checking_works_in_a_checkout_on_a_disk_that_cannot_be_written_to(project, tmp_path_factory):
+    disk = tmp_path_factory.mktemp("disk")
+    program = f"import os; os.chdir({str(disk)!r})" + CHECKED
+    code, said, refused = json.loads(small_disk.run(disk, "1m", program, str(project.root), SPEC_PATH))
+    assert (code, refused) == (ExitCode.SUCCESS, "Read-only file system")
+    assert said.startswith("RESULT: PASS")
+
+
 READ_ONLY = """
 import contextlib, io, json, os, subprocess, sys
 from runner.cli.main import main
