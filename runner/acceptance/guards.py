@@ -137,7 +137,7 @@ def _judge(guards: GuardSpec, watched: Watched, adjusted: float, family: int, se
         return end(check, "fail", "proven_drop", reason, adjusted_p=adjusted, family=family)
     if guards.test == "noninferior":
         return _judge_noninferior(check, guards, w, seed, alpha / (1 + attempts))
-    return _judge_unproven(check, guards, w, fewest_clusters(alpha / family))
+    return _judge_unproven(check, guards, w, alpha / family)
 
 
 def _visible(watched: Watched, alpha: float, allowed: float) -> float | None:
@@ -156,8 +156,8 @@ def _judge_literally(check: Check, guards: GuardSpec, watched: Watched) -> Check
     return end(check, "pass", "held", "the mean did not fall")
 
 
-def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched, fewest: int) -> Check:
-    """The end of a guard whose drop is not proven. What too few clusters could not have shown decides nothing."""
+def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched, alpha: float) -> Check:
+    """The end of a guard whose drop is not proven. What its share of alpha could not show decides nothing."""
     drop = -watched.sign * (watched.after - watched.before)
     info = watched.measure.info
     whole = abs(watched.before)
@@ -165,14 +165,19 @@ def _judge_unproven(check: Check, guards: GuardSpec, watched: Watched, fewest: i
         whole = info.high - info.low if info.high is not None and info.low is not None else 0.0
     visible = check.details["smallest_visible_drop"]
     seen = f"; a drop under {visible:.1%} could not have been seen" if visible is not None else ""
+    hidden = watched.pair.is_mean and check.details["smallest_visible_drop_points"] is None
+    fewest = fewest_clusters(alpha)
     few = watched.pair.clusters < fewest
-    if few or (watched.pair.is_mean and check.details["smallest_visible_drop_points"] is None and whole):
+    if few or (hidden and watched.before != info.worst):
         seen = f"; {watched.pair.size} could not have shown any"
     if drop > guards.max_observed_drop * whole + effects.TOLERANCE:
         size = change("relative", -drop / whole) if whole else f"{-drop:+.4g} points"
         if few:
             reason = f"{size} observed; {watched.pair.size} can't prove a drop, at least {fewest} could"
             return end(check, "inconclusive", "few_clusters", reason, clusters=watched.pair.clusters, fewest=fewest)
+        if alpha < watched.test.least <= 1 / (guards.resamples + 1):
+            reason = f"{size} observed; {guards.resamples} resamples are too few to prove a drop"
+            return end(check, "inconclusive", "few_resamples", reason, alpha=alpha)
         return end(check, "warn", "observed_drop", f"{size} observed, not proven{seen}", drop=drop)
     return end(check, "pass", "no_proven_drop", f"no drop is proven{seen}")
 

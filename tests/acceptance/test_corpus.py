@@ -8,7 +8,7 @@ from runner.acceptance.effects import cluster_contrasts, reading_of
 from runner.acceptance.guards import judge_guards
 from runner.acceptance.model import Measure
 from runner.acceptance.pairs import pair_of, resample, stream
-from runner.acceptance.significance import swap
+from runner.acceptance.significance import paired_test, swap
 from runner.acceptance.targets import judge_target
 from runner.metrics.measure import measure as score
 from runner.metrics.table import METRICS
@@ -134,3 +134,10 @@ def test_one_cluster_of_a_corpus_metric_proves_no_drop_beyond_what_is_allowed(me
     guards = GuardSpec(max_regression=0.01, resamples=99)
     (check,) = judge_guards(guards, {worse.id: worse}, seed=1, attempts={})
     assert (check.status, check.p_value) == ("inconclusive", 0.5)
+
+
+def test_drawn_swaps_of_few_clusters_say_no_less_than_all_of_them_would():
+    worse = replace(answered("cer", lambda i, arm: (3, 9)[arm]), clusters=tuple(f"문서-{i % 5}" for i in range(40)))
+    pair, reading = pair_of(worse), reading_of(worse.info, "relative")
+    found = [paired_test(pair, reading, 0.0, toward=-1, resamples=199, bits=stream(i)).p_value for i in range(12)]
+    assert min(found) == 2**-5

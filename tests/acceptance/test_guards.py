@@ -188,6 +188,14 @@ def test_in_a_family_a_drop_must_be_larger_to_be_seen():
     assert losses == 8
 
 
+def test_what_one_guard_could_have_shown_beside_another_counts_them_both():
+    other = moved(100, 0, 5, name="b.other")
+    still = judged(moved(100, 0, 0), other)[0]
+    assert still.details["smallest_visible_drop_points"] == pytest.approx(0.06)
+    losses = next(k for k in range(1, 100) if judged(moved(100, 0, k), other)[0].status == "fail")
+    assert losses == 6
+
+
 def documents(n, of):
     """Cluster names of n samples in so many documents."""
     return tuple(f"문서-{i % of}" for i in range(n))
@@ -204,6 +212,7 @@ def test_a_guard_that_did_not_fall_holds_on_few_documents_and_says_what_they_are
     before = np.arange(100) < 60
     (check,) = judged(measure(before, before, clusters=documents(100, 4)))
     assert (check.status, check.reason) == ("pass", "no drop is proven; 4 clusters could not have shown any")
+    assert check.details["smallest_visible_drop_points"] is None
 
 
 def test_no_drop_is_said_to_be_visible_that_is_larger_than_what_there_is_to_lose():
@@ -214,9 +223,10 @@ def test_no_drop_is_said_to_be_visible_that_is_larger_than_what_there_is_to_lose
 
 def test_the_smallest_visible_drop_is_of_usual_changes_and_not_of_the_least_one():
     before = np.full(80, 0.5)
-    steps = np.tile([-0.001, 0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 10)
-    visible = judged(measure(before, before + steps))[0].details["smallest_visible_drop_points"]
-    assert visible >= 5 * 0.1005 / 80
+    after = before.copy()
+    after[:2] += (-0.1, 0.2)
+    visible = judged(measure(before, after))[0].details["smallest_visible_drop_points"]
+    assert visible == pytest.approx(5 * 0.15 / 80)
 
 
 def test_metrics_that_could_show_nothing_do_not_weaken_the_proof_of_another():
@@ -234,3 +244,18 @@ def test_nothing_lost_is_not_proven_by_few_documents():
     same = [1.0] * 100
     few, enough = (judged(measure(same, same, clusters=documents(100, k)), guards=strict)[0] for k in (4, 5))
     assert (few.status, few.details["code"], enough.status) == ("inconclusive", "few_clusters", "pass")
+
+
+def test_resamples_too_few_to_prove_a_drop_excuse_none():
+    rng = np.random.default_rng(5)
+    before = rng.uniform(0.5, 0.9, 100)
+    lost = measure(before, before - 0.2, name="a.fact_recall")
+    others = [measure(before, before + rng.normal(0, 0.1, 100), name=f"b.m{i}") for i in range(7)]
+    few = judged(lost, *others, guards=GuardSpec(resamples=99))[0]
+    assert (few.status, few.details["code"]) == ("inconclusive", "few_resamples")
+    assert judged(lost, *others, guards=GuardSpec(resamples=999))[0].status == "fail"
+
+
+def test_a_metric_that_is_at_its_worst_has_nothing_that_could_have_been_seen():
+    (check,) = judged(measure([0.0] * 100, [0.0] * 100))
+    assert (check.status, check.reason) == ("pass", "no drop is proven")
