@@ -112,9 +112,7 @@ def forecast(
         InvalidError: the packages can't build this architecture, or it has no forecast.
         StepError: the child failed.
     """
-    return read_answer(
-        ask(request_of(config, dtype, tunes, generations, fits_bytes), environment=environment), tunes, generations
-    )
+    return read_answer(ask(request_of(config, dtype, tunes, generations, fits_bytes), environment=environment))
 
 
 def request_of(
@@ -133,20 +131,12 @@ def request_of(
     }
 
 
-def read_answer(
-    answer: Mapping[str, Any], tunes: Mapping[str, TuneShape], generations: Mapping[str, AnswerShape]
-) -> Forecasts:
+def read_answer(answer: Mapping[str, Any]) -> Forecasts:
     """What the trace answered, as values."""
     return Forecasts(
-        load=_forecast("load", answer["load"], "the whole model"),
-        tunes={
-            name: tuple(_candidate(found, tunes[name]) for found in candidates)
-            for name, candidates in answer["tunes"].items()
-        },
-        generations={
-            name: tuple(_batch(found, generations[name]) for found in batches)
-            for name, batches in answer["generations"].items()
-        },
+        load=_forecast("load", answer["load"]),
+        tunes={name: tuple(_candidate(found) for found in tried) for name, tried in answer["tunes"].items()},
+        generations={name: tuple(_batch(found) for found in tried) for name, tried in answer["generations"].items()},
     )
 
 
@@ -180,21 +170,18 @@ def ask(request: Mapping[str, Any], *, environment: Mapping[str, str] | None = N
     return answer
 
 
-def _candidate(found: Mapping[str, Any], shape: TuneShape) -> Candidate:
+def _candidate(found: Mapping[str, Any]) -> Candidate:
     micro, recompute = int(found["micro_batch"]), bool(found["grad_checkpoint"])
-    most = max((row.tokens for row in shape.rows), default=0)
-    basis = f"micro_batch {micro}, grad_checkpoint {str(recompute).lower()}, {most} tokens"
-    return Candidate(_forecasts(found, basis), micro_batch=micro, grad_checkpoint=recompute)
+    return Candidate(_forecasts(found), micro_batch=micro, grad_checkpoint=recompute)
 
 
-def _batch(found: Mapping[str, Any], shape: AnswerShape) -> Batch:
-    basis = f"{found['batch']} prompts of {shape.tokens} tokens, {shape.max_tokens} more"
-    return Batch(_forecasts(found, basis), batch=int(found["batch"]))
+def _batch(found: Mapping[str, Any]) -> Batch:
+    return Batch(_forecasts(found), batch=int(found["batch"]))
 
 
-def _forecasts(found: Mapping[str, Any], basis: str) -> tuple[Forecast, ...]:
-    return tuple(_forecast(phase, value, basis) for phase, value in found["phases"].items())
+def _forecasts(found: Mapping[str, Any]) -> tuple[Forecast, ...]:
+    return tuple(_forecast(phase, value) for phase, value in found["phases"].items())
 
 
-def _forecast(phase: str, found: Mapping[str, Any], basis: str) -> Forecast:
-    return Forecast(phase, int(found["peak_bytes"]), int(found["static_bytes"]), f"trace: {basis}")
+def _forecast(phase: str, found: Mapping[str, Any]) -> Forecast:
+    return Forecast(phase, int(found["peak_bytes"]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 PAUSES = 200  # so many of the pauses between two samples are kept one by one
 
@@ -13,9 +13,6 @@ class Forecast:
 
     phase: str
     peak_bytes: int
-    static_bytes: int  # weights, optimizer state and caches that stay
-    basis: str  # "trace" or "rehearsal", and the configuration it was made for
-    details: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
     if "error" in found:
         report["error"] = found["error"]
     else:
-        report |= figures(read_answer(found, tunes, answers), tunes, answers)
+        report |= figures(read_answer(found), tunes, answers)
     write_json(request.out / FORECAST, report)
     return StepResult(report)
 

@@ -8,8 +8,8 @@ GB = 10**9
 
 
 def candidate(micro, recompute, gigabytes):
-    peak = Forecast("micro-batch", int(gigabytes * GB), 2 * GB, "trace")
-    return Candidate((Forecast("update", 2 * GB, 2 * GB, "trace"), peak), micro_batch=micro, grad_checkpoint=recompute)
+    peak = Forecast("micro-batch", int(gigabytes * GB))
+    return Candidate((Forecast("update", 2 * GB), peak), micro_batch=micro, grad_checkpoint=recompute)
 
 
 FOUR = [candidate(4, False, 60.4), candidate(4, True, 14.5), candidate(2, False, 33.2), candidate(2, True, 10.2)]
@@ -57,7 +57,7 @@ def test_a_limit_below_the_reserve_fits_nothing():
 
 def test_the_least_limit_that_works_is_named_and_works():
     peak = 9 * 10**6
-    tiny = [Candidate((Forecast("update", peak, peak, "trace"),), micro_batch=1, grad_checkpoint=True)]
+    tiny = [Candidate((Forecast("update", peak),), micro_batch=1, grad_checkpoint=True)]
     said = refusal("tune/a", tiny, budget_for(100 * 10**6, None), [], weights_bytes=10**6).help
     assert "`limits.memory: 1.5GB` is the least that works" in said
     assert "smaller" not in said

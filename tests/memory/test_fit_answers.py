@@ -23,9 +23,7 @@ def asked(tokens=100, max_tokens=28, rows=300, batch_size=None):
 
 
 def tried(*peaks):
-    return [
-        Batch((Forecast("answer", peak, 0, ""),), batch=2**n) for n, peak in reversed(list(enumerate(reversed(peaks))))
-    ]
+    return [Batch((Forecast("answer", peak),), batch=2**n) for n, peak in reversed(list(enumerate(reversed(peaks))))]
 
 
 def fitted(limit, answers):
