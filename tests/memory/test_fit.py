@@ -51,5 +51,5 @@ def test_when_nothing_fits_the_error_names_the_key_and_the_largest_value():
 
 def test_a_limit_below_the_weights_is_told_from_one_below_the_step():
     with pytest.raises(ResourceError, match="predicted peak") as found:
-        fitted(10**9)
+        fitted(limit_for(10**6))
     assert "the model's weights alone are" in found.value.help
