@@ -48,7 +48,9 @@ def account(
         step: surveyed.artifacts.manifests()[o.key] for step, o in outcomes.items() if o.action in ("run", "cached")
     }
     failures = tuple(o.error for o in outcomes.values() if o.action == "failed")
-    begun = replace(_begun(spec, surveyed), run_id=_run_id(spec, manifests, failures))
+    watched = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
+    run_id, data = _run_id(spec, manifests, failures), _data(spec, surveyed, manifests)
+    begun = replace(_begun(spec, surveyed), run_id=run_id, data=data, steps=watched)
     stored = ssot.records(root)
     known = ssot.recorded(stored, begun)
     if known:
@@ -56,7 +58,6 @@ def account(
     gathered = gather(spec, steps, _locator(surveyed, manifests), root)
     hidden = spec.evidence == "digests"
     collected = evidence.collect(evidence.without_texts(gathered.rows) if hidden else gathered.rows)
-    watched = tuple(_step_record(s, outcomes[s.id], manifests.get(s.id)) for s in steps if s.id in outcomes)
     observed = evidence.collect(observations.memory_rows(watched), evidence.OBSERVED)
     record_steps = observations.without_rows(watched)
     measures = measures_of(spec, collected.rows, gathered.values)
@@ -67,7 +68,6 @@ def account(
     record = replace(
         begun,
         notes=tuple(f"set on the command line: {override}" for override in spec.overrides),
-        data=_data(spec, surveyed, manifests),
         steps=record_steps,
         measures=_measure_values(restore.plain_measures(measures), gathered, all_baselines(spec, manifests)),
         quantities={k: {"value": q.value, "unit": q.unit, "reason": q.reason} for k, q in quantities.items()},

@@ -20,6 +20,7 @@ from typing import Any
 from runner import files
 from runner.canonical import PREFIX
 from runner.errors import IntegrityError, InvalidError, LorarunError, NewerSchemaError, some
+from runner.plan.rehearsal import KIND as REHEARSAL
 from runner.record import codec, evidence
 from runner.record.model import Record
 
@@ -100,7 +101,7 @@ def append(
 
 
 def recorded(stored: Iterable[Stored], record: Record) -> Stored | None:
-    """The newest record of the campaign, where it is of the same run, spec file and kind of evidence as `record`.
+    """The newest record of the campaign, where it is about all that `record` is about.
 
     An older one does not count: who goes back to an earlier setting says that the campaign is this again.
     """
@@ -108,8 +109,15 @@ def recorded(stored: Iterable[Stored], record: Record) -> Stored | None:
     return newest if newest and _about(newest.record) == _about(record) else None
 
 
-def _about(record: Record) -> tuple[str, str, str]:
-    return record.run_id, record.spec_path, record.evidence_mode
+def _about(record: Record) -> tuple[object, ...]:
+    """The run, and what a check compares with the checkout though a run may come to the same without it."""
+    versions = {s.id: s.components.get("implementation") for s in record.steps if s.outputs and s.kind != REHEARSAL}
+    inputs = [{name: _digest_in(e) for name, e in part.items()} for part in (record.data, record.models)]
+    return record.run_id, record.spec_path, record.evidence_mode, bool(record.older_id), inputs, versions
+
+
+def _digest_in(entry: Any) -> Any:
+    return entry.get("digest") if isinstance(entry, dict) else None
 
 
 def _newest(stored: Iterable[Stored], campaign: str, kind: str) -> Stored | None:

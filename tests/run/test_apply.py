@@ -74,6 +74,16 @@ def test_a_renamed_spec_is_recorded_under_its_name(finished: Path) -> None:
     assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout), checked.stderr
 
 
+def test_data_of_another_digest_that_come_to_the_same_samples_are_recorded(finished: Path) -> None:
+    test = finished / "data/demo/test.jsonl"
+    test.write_text(test.read_text(encoding="utf-8").replace("{", '{"memo": "둘째 판", ', 1), encoding="utf-8")
+    applied = mini.lorarun(finished, "apply", mini.SPEC_PATH)
+    assert "tune/llama-lora" not in mini.ran(finished)
+    checked = mini.lorarun(finished, "check", mini.SPEC_PATH)
+    assert (checked.returncode, checked.stdout) == (applied.returncode, applied.stdout), checked.stderr
+    assert len(ssot.records(finished)) == 2
+
+
 def test_what_was_set_on_the_command_line_is_on_record_and_in_the_report(finished: Path) -> None:
     before = set((finished / "ssot/records").iterdir())
     changed = "acceptance.targets.0.min_improvement=2%"
