@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.plan.kinds import KINDS, WEIGHTS
 from runner.plan.model import Step
-from runner.plan.names import INPUTS, kind_of, name_of
+from runner.plan.names import ADAPTER, INPUTS, kind_of, name_of
 
 UNKNOWN = "no step like it ran on this machine yet"
 HEAVY = frozenset(name for name, kind in KINDS.items() if kind.loads == WEIGHTS)
@@ -58,6 +58,9 @@ class History:
     rates: Mapping[str, Rates] = field(default_factory=dict)  # by model id
     rows: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # data set → split → rows
     tokens: Mapping[str, float] = field(default_factory=dict)  # tune → tokens of its training rows, each once
+    answers: Mapping[str, float] = field(
+        default_factory=dict
+    )  # tune → tokens that 95 % of its rows' answers stay within
 
 
 def duration_of(step: Step, history: History, *, weights: str = "") -> Duration:
@@ -128,11 +131,20 @@ def _rehearsed(step: Step, history: History, work: float | None) -> Duration | N
             seconds = rates.load_seconds + tokens / rates.tune_tokens_per_second
             return Duration(seconds, f"{tokens:,.0f} tokens at the rehearsal's {rates.tune_tokens_per_second:,.0f}/s")
     if step.kind == "generate" and rates.generate_tokens_per_second and work:
-        tokens = work * float(step.params["settings"]["max_tokens"])
+        longest = float(step.params["settings"]["max_tokens"])
+        learned = _learned(step, history)
+        tokens = work * min(longest, learned or longest)
         seconds = rates.load_seconds + tokens / rates.generate_tokens_per_second
-        basis = f"at most: {tokens:,.0f} tokens, {rates.generate_tokens_per_second:,.0f}/s rehearsed"
-        return Duration(seconds, basis, at_most=True)
+        how = "as long as its training's answers" if learned else "at most"
+        basis = f"{how}: {tokens:,.0f} tokens, {rates.generate_tokens_per_second:,.0f}/s rehearsed"
+        return Duration(seconds, basis, at_most=learned is None)
     return None
+
+
+def _learned(step: Step, history: History) -> float | None:
+    """Tokens of an answer by the adapter that gives it: about those that it was trained on; None without one."""
+    adapters = (name_of(need.step) for need in step.needs if need.file == ADAPTER)
+    return next((history.answers[tune] for tune in adapters if tune in history.answers), None)
 
 
 def _alike(step: Step, history: History, work: float | None, weights: str) -> Duration:

@@ -136,10 +136,14 @@ def _history(spec: Spec, root: Path, plan: Plan, surveyed: Survey, manifests: It
     by_step = {s.step.id: surveyed.artifacts.manifests().get(s.key) for s in plan.steps if s.action == "cached"}
     rows: dict[str, Mapping[str, int]] = {d.id: lines_of(d, root) for d in spec.datasets.values()}
     tokens: dict[str, float] = {}
+    answers: dict[str, float] = {}
     for step, manifest in by_step.items():
         if manifest and manifest.kind == "prepare":
             rows[name_of(step)] = manifest.measures.get("rows", {})
         train = manifest.measures.get("train") if manifest and manifest.kind == "lengths" else None
+        spread = train.get("answer_tokens") if isinstance(train, dict) else None
+        if isinstance(spread, dict) and isinstance(spread.get("p95"), int | float):
+            answers[name_of(step)] = float(spread["p95"])
         if isinstance(train, dict) and isinstance(train.get("tokens"), int | float):
             tokens[name_of(step)] = float(train["tokens"])
     return History(
@@ -147,6 +151,7 @@ def _history(spec: Spec, root: Path, plan: Plan, surveyed: Survey, manifests: It
         rates={model: found for model in spec.models if (found := _rates(surveyed, model))},
         rows=rows,
         tokens=tokens,
+        answers=answers,
     )
 
 

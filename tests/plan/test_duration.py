@@ -71,6 +71,15 @@ def test_a_rehearsals_rate_counts_tokens(steps: dict[str, Step]) -> None:
     assert answers.at_most
 
 
+def test_a_tuned_model_answers_about_as_long_as_its_training_does(steps: dict[str, Step]) -> None:
+    history = History(rates={"qwen": Rates(50.0, 128.0, 2.0)}, rows=ROWS, answers={"qwen-lora": 32.0})
+    tuned = duration_of(steps["generate/images.test/qwen+qwen-lora"], history)
+    assert (tuned.seconds, tuned.at_most) == (2.0 + 40 * 32 / 128, False)
+    assert duration_of(steps["generate/images.test/qwen"], history).at_most
+    longer = replace(history, answers={"qwen-lora": 10_000.0})
+    assert duration_of(steps["generate/images.test/qwen+qwen-lora"], longer).seconds == 2.0 + 40 * 256 / 128
+
+
 def test_light_steps_take_what_their_kind_took(steps: dict[str, Step]) -> None:
     history = History(past=tuple(Past(f"score/x{i}", "score", float(i)) for i in range(1, 4)))
     assert duration_of(steps["score/image/before"], history).seconds == 2.0
