@@ -8,6 +8,7 @@
     │   └── NewerSchemaError      3   written by a newer version of lorarun
     ├── ChangedError             4   a difference or a decision that was asked for
     ├── StepError                5   a step failed
+    ├── LoweredError             6   a gate was taken away
     ├── NothingToCheckError      7   no record to judge yet
     ├── IntegrityError           8   bytes are not what was recorded
     ├── LockedError              9   another run holds the project
@@ -143,6 +144,12 @@ class StepError(LorarunError):
     """A step failed; the campaign's verdict is ERROR."""
 
     exit_code = ExitCode.STEP_FAILED
+
+
+class LoweredError(LorarunError):
+    """A gate of the base was taken away, and nothing on the base allows that."""
+
+    exit_code = ExitCode.GATE_FAIL
 
 
 class NothingToCheckError(LorarunError):

@@ -187,7 +187,8 @@ def correct(records: tuple[str, ...], reason: str, author: str) -> int:
 def waive(spec: Path, ref: str, reason: str, author: str) -> int:
     """Allow the thresholds of SPEC that REF lowers: run it in a checkout of the base branch, and commit the record.
 
-    A change cannot allow itself: `check --base` counts only waivers that are on the base, for exactly that policy.
+    A change cannot allow itself: `check --base` counts only waivers that are on the base, for exactly that policy. A
+    spec that REF takes away is let go in the same way.
 
     \b
       lorarun ssot waive specs/demo.yaml --for origin/lower-target --reason "see the ticket" --by Kim

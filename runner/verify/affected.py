@@ -20,6 +20,7 @@ from runner.spec.load import load_spec
 from runner.spec.source import Source
 from runner.spec.yaml_text import MAX_BYTES, parse
 from runner.store.ssot import EVIDENCE, RECORDS, Contents, scan
+from runner.verify.base import ungated
 from runner.verify.git import Base
 from runner.verify.specs import specs_here
 
@@ -37,7 +38,8 @@ class Known:
 def affected(root: Path, base: Base | None) -> tuple[str, ...]:
     """The specs that a gate has to check, sorted: those that what changed from `base` to HEAD concerns.
 
-    A spec that changed, or includes a file that did, needs no record to be named; data, models, locks and all else
+    A spec that changed, or includes a file that did, needs no record to be named; one with records on the base that is
+    gone is named unless a waiver there lets it go; data, models, locks and all else
     concern only specs with a record. Without a base, every spec with a record.
 
     Raises:
@@ -52,6 +54,7 @@ def affected(root: Path, base: Base | None) -> tuple[str, ...]:
     else:
         fragments = {name for one in known for name in one.includes} - recorded
         found = set(_concerned(base.changed(), known, recorded, _stored(known, contents), fragments))
+        found |= {gone.path for gone in ungated(root, base, contents.stored)}
     unsayable = next((path for path in sorted(found) if not path.isprintable()), None)
     if unsayable is not None:
         raise InvalidError(f"the path {unsayable[:200]!r} holds a control character", help="rename the file")

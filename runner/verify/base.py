@@ -17,10 +17,13 @@ from runner.store.ssot import Stored
 from runner.verify.git import Base, base_of
 from runner.verify.history import compare_history
 from runner.verify.model import Finding, ok
-from runner.verify.specs import named_on, read_on, record_ids
+from runner.verify.specs import Gone, gone_since, named_on, read_on, record_ids
 from runner.verify.weaker import Weakening, weakenings
 
 UNREADABLE = "spec"  # the place of a weakening that nobody could look at
+TAKEN = Weakening("file", "the spec was taken away, and with it its gate")
+
+Looks = Mapping[str, tuple[str, ...]]  # digest of test data → ids of records that opened it
 
 
 def compare_base(root: Path, base: Base, record: Record, path: str, stored: Iterable[Stored]) -> tuple[Finding, ...]:
@@ -28,9 +31,6 @@ def compare_base(root: Path, base: Base, record: Record, path: str, stored: Iter
     known = tuple(stored)
     looks = _test_data(base, record, known)
     return (*compare_history(root, base), *_policy(root, base, path, known), *looks)
-
-
-Looks = Mapping[str, tuple[str, ...]]  # digest of test data → ids of records that opened it
 
 
 def looks_with(base: Base, one: Stored, stored: Iterable[Stored], counted: Looks) -> Looks:
@@ -76,6 +76,13 @@ def _policy(root: Path, base: Base, path: str, stored: tuple[Stored, ...]) -> It
             yield Finding("policy", "weaker", f"{one.place}: {one.message} (weaker than on {base.ref})")
 
 
+def ungated(root: Path, base: Base, stored: Iterable[Stored]) -> tuple[Gone, ...]:
+    """The recorded specs of the base that are gone, and that no waiver on the base lets go."""
+    known = tuple(stored)
+    gone = gone_since(root, base, known)
+    return tuple(one for one in gone if one.spec is None or _waiver(base, one.spec, known, (TAKEN,)) is None)
+
+
 def lowered(base: Base, after: Spec, stored: Iterable[Stored]) -> tuple[Weakening, ...] | None:
     """Where `after` is easier to pass than its specs on the base, that of its file and those of its campaign; None
     where the base has none.
@@ -98,25 +105,24 @@ def lowered(base: Base, after: Spec, stored: Iterable[Stored]) -> tuple[Weakenin
 def lowered_by(root: Path, path: Path, ref: str) -> tuple[Spec, tuple[Weakening, ...]]:
     """The spec at `ref` that would replace the one at `path` of the checkout, and where it is easier to pass.
 
+    Where `ref` has none of its campaign, it is the checkout's own, taken away.
+
     Raises:
-        UsageError: `ref` is no commit, or has no such spec.
+        UsageError: `ref` is no commit, or has no such spec in place of one that cannot be read.
         InvalidError: there is no file at `path`, or the spec at `ref` cannot be read.
     """
     base, shown = base_of(root, ref), shown_path(path, root)
-    before: Spec | None = None
-    why: tuple[Weakening, ...] = ()
     try:
         before = load_spec(path, root)
     except InvalidError as error:
         if not path.is_file():
             raise
-        why = (unreadable(shown, "this branch", error),)
-    after = read_on(base, shown)
-    if after is None and before is not None:
-        after = next(iter(named_on(base, before.metadata.name, ssot.records(root))), None)
-    if after is None:
-        raise UsageError(f"{ref} has no spec `{shown}`, nor another of its campaign")
-    return after, weakenings(before, after) if before else why
+        after = read_on(base, shown)
+        if after is None:
+            raise UsageError(f"{ref} has no spec `{shown}`") from error
+        return after, (unreadable(shown, "this branch", error),)
+    after = read_on(base, shown) or next(iter(named_on(base, before.metadata.name, ssot.records(root))), None)
+    return (after, weakenings(before, after)) if after else (before, (TAKEN,))
 
 
 def unreadable(what: str, ref: str, error: InvalidError) -> Weakening:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.acceptance.model import Verdict
 from runner.canonical import short
-from runner.errors import LorarunError, NothingToCheckError
+from runner.errors import LorarunError, LoweredError, NothingToCheckError
 from runner.plan.digests import policy_digest, recipe_digest
 from runner.record import restore
 from runner.record.attempts import ancestors, earlier_attempts
@@ -23,7 +23,7 @@ from runner.spec.model import Spec
 from runner.spec.rebuild import spec_of
 from runner.store import ssot
 from runner.store.find import find_run, is_spec
-from runner.verify.base import compare_base, looks_with
+from runner.verify.base import compare_base, looks_with, ungated
 from runner.verify.data import compare_data, orders, prepared_here
 from runner.verify.git import Base, base_of
 from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
@@ -43,15 +43,18 @@ def check(root: Path, target: str | None, *, base: str | None = None) -> CheckRe
 
     Raises:
         NothingToCheckError: there is no such record yet.
+        LoweredError: `target` is a spec with records on the base, and is gone.
         UsageError: `target` names nothing, or `base` is no commit.
         InvalidError: the spec cannot be read, or a record was written by a newer lorarun.
         IntegrityError: `ssot/` is damaged, so that nothing in it can be believed.
     """
     stored = ssot.records(root)
+    on = None if base is None else base_of(root, base)
+    if on and target:
+        _hold_gate(root, target, on, stored)
     one = _find(root, target, stored)
     record = one.record
     findings = [ok("record", f"record {one.id[:12]} has the bytes that its name says")]
-    on = None if base is None else base_of(root, base)
     recomputed = _judge(root, one, stored, on, findings)
     findings += recomputed.findings
     path = shown_path(Path.cwd() / target, root) if target and is_spec(target) else record.spec_path
@@ -76,6 +79,15 @@ def _find(root: Path, target: str | None, stored: tuple[ssot.Stored, ...]) -> ss
     if target is None and len(names) > 1:
         raise NothingToCheckError(f"there are records of {', '.join(names)}", help="name the spec or the record")
     return find_run(root, target, stored)
+
+
+def _hold_gate(root: Path, target: str, base: Base, stored: tuple[ssot.Stored, ...]) -> None:
+    for gone in ungated(root, base, stored):
+        if (Path.cwd() / target) == root / gone.path:
+            raise LoweredError(
+                f"`{gone.path}`, the spec of `{gone.campaign}` with records on {base.ref}, was taken away",
+                help=f"keep it, or allow that on {base.ref} first: `lorarun ssot waive {gone.path} --for BRANCH`",
+            )
 
 
 def _alone(root: Path, path: str, stored: tuple[ssot.Stored, ...]) -> Iterator[Finding]:

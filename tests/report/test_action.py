@@ -207,6 +207,14 @@ def test_a_spec_without_a_record_says_how_to_make_one(forge: Forge) -> None:
     assert (done.folder / "new" / "junit.xml").is_file()
 
 
+def test_a_spec_that_is_taken_away_fails(forge: Forge) -> None:
+    forge.project.spec.unlink()
+    done = forge.run()
+    assert done.code == 6, done.log
+    assert "was taken away" in done.comment
+    assert "ssot waive" in done.comment
+
+
 def test_a_changed_recipe_without_a_new_record_is_not_passed(forge: Forge) -> None:
     forge.project.edit_spec("rank: 8", "rank: 16")
     done = forge.run()
