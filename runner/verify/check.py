@@ -26,7 +26,7 @@ from runner.store.find import find_run, is_spec
 from runner.verify.base import compare_base, looks_with, ungated
 from runner.verify.data import compare_data, orders, prepared_here
 from runner.verify.git import Base, base_of
-from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, ok
+from runner.verify.model import UNPROVEN, CheckReport, Finding, failed, mapping, ok
 from runner.verify.outputs import compare_outputs
 from runner.verify.recompute import Recomputed, recompute
 from runner.verify.samples import compare_samples
@@ -135,7 +135,9 @@ def _judge(
 
 def _test_data(record: Record, spec: Spec, rows: Sequence[Row]) -> set[str]:
     """Digests of what the record's measures were measured on, whatever it says itself that it counted."""
-    measured = {name.partition(".")[0] for name in record.measures} & spec.evaluations.keys()
+    both = {"before", "after"}  # a run that failed on its way may hold one of the arms, which nothing was judged on
+    judged = (name.partition(".")[0] for name, arms in record.measures.items() if both <= mapping(arms).keys())
+    measured = spec.evaluations.keys() & judged
     return {restore.test_data(restore.samples(rows, name)) for name in measured}
 
 

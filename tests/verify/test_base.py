@@ -307,6 +307,14 @@ def test_test_data_that_a_record_leaves_out_of_its_count_is_found(project):
     assert failed[0] == "attempts"
 
 
+def test_an_arm_that_was_not_judged_is_no_look_at_the_test_data(project):
+    name = project.apply("run-3")
+    record, _ = project.stored(name)
+    before = {measure: {"before": arms["before"]} for measure, arms in record.measures.items()}
+    name = project.forge(name, measures=before, attempts={})
+    assert "attempts" not in [f.id for f in check(project.root, name).findings if f.status == "failed"]
+
+
 def test_other_test_data_than_the_newest_record_of_the_base_was_judged_on_is_said(project):
     name = project.apply("run-3")
     assert said(project, status=("note",))[1] == []
