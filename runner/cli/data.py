@@ -11,10 +11,10 @@ from runner.cli.project import find_root
 from runner.errors import ExitCode, UsageError
 from runner.files import write_text
 from runner.report.hostile import one_line
-from runner.scaffold.data_import import Imported, ImportOptions, import_data
-from runner.scaffold.grouping import Shares
-from runner.scaffold.import_words import columns_told, counts_told, preview_told, snippet
-from runner.scaffold.xlsx import Reading
+from runner.scaffold.importing.data_import import Imported, ImportOptions, import_data
+from runner.scaffold.importing.grouping import Shares
+from runner.scaffold.importing.import_words import columns_told, counts_told, preview_told, snippet
+from runner.scaffold.importing.xlsx import Reading
 from runner.spec.diagnostics import render
 from runner.spec.load import load_spec
 

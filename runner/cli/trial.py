@@ -19,8 +19,8 @@ from runner.run.trial import Answered, Input, busy_folder, subject_of, try_input
 from runner.samples.images import MAX_BYTES
 from runner.samples.sample import ImageRef
 from runner.samples.text import nfc
-from runner.scaffold.columns import IMAGE_ENDINGS
-from runner.scaffold.pictures import MAX_SIDE, as_stored, normalise, side_of
+from runner.scaffold.importing.columns import IMAGE_ENDINGS
+from runner.scaffold.importing.pictures import MAX_SIDE, as_stored, normalise, side_of
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,1 +1,1 @@
-"""`init`, `migrate`, `fmt`, `data import`."""
+"""`init`, `migrate`, `fmt`, `export`; `data import` in `importing`."""

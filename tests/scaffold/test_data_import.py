@@ -14,8 +14,8 @@ from runner.cli.main import main
 from runner.errors import InvalidError
 from runner.samples.dataset import DatasetSpec
 from runner.samples.prepare import prepare
-from runner.scaffold.data_import import ImportOptions, import_data
-from runner.scaffold.import_words import snippet
+from runner.scaffold.importing.data_import import ImportOptions, import_data
+from runner.scaffold.importing.import_words import snippet
 from tests.hub_server import COMMIT, serving
 
 

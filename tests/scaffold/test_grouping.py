@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.errors import InvalidError
-from runner.scaffold.grouping import Shares, assign, join, near_pairs
+from runner.scaffold.importing.grouping import Shares, assign, join, near_pairs
 
 
 def test_rows_that_share_a_key_over_others_are_one_group():

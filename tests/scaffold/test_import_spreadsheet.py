@@ -16,8 +16,8 @@ from runner.cli.main import main
 from runner.errors import InvalidError
 from runner.samples.dataset import DatasetSpec
 from runner.samples.prepare import prepare
-from runner.scaffold.data_import import ImportOptions, import_data
-from runner.scaffold.grouping import Shares
+from runner.scaffold.importing.data_import import ImportOptions, import_data
+from runner.scaffold.importing.grouping import Shares
 
 NFD = unicodedata.normalize("NFD", "사진")
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from runner.errors import InvalidError
-from runner.scaffold.pictures import normalise
+from runner.scaffold.importing.pictures import normalise
 
 
 def stored(image, format="PNG", **options):

@@ -13,7 +13,7 @@ from openpyxl.drawing.xdr import XDRPoint2D, XDRPositiveSize2D
 from PIL import Image
 
 from runner.errors import InvalidError
-from runner.scaffold.data_import import ImportOptions, import_data
+from runner.scaffold.importing.data_import import ImportOptions, import_data
 
 POINT = 12_700  # EMU
 HEADER = ("번호", "사진", "질문", "정답")

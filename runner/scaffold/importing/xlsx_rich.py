@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from runner.scaffold.xlsx_parts import RELATION, Parts
+from runner.scaffold.importing.xlsx_parts import RELATION, Parts
 
 _FOLDER = "xl/richData/"
 _T = TypeVar("_T")

@@ -19,8 +19,8 @@ from runner.canonical import digest_bytes
 from runner.errors import InvalidError
 from runner.samples.rows import Row
 from runner.samples.text import bare, nfc
-from runner.scaffold.columns import DROP, Column
-from runner.scaffold.pictures import Album, Picture, normalise, read_picture
+from runner.scaffold.importing.columns import DROP, Column
+from runner.scaffold.importing.pictures import Album, Picture, normalise, read_picture
 
 IMAGES, ORIGINALS = "images", "originals"
 _BETWEEN_FACTS = (r"[\r\n]+", "[;；]", r"\|", r",\s|[、，]")

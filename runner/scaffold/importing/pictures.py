@@ -17,7 +17,7 @@ from runner.errors import InvalidError
 from runner.files import read_bytes, read_json
 from runner.samples.images import FORMATS, MAX_BYTES, MIN_SIDE
 from runner.samples.text import nfc
-from runner.scaffold.columns import IMAGE_ENDINGS
+from runner.scaffold.importing.columns import IMAGE_ENDINGS
 
 MAX_PIXELS = 170_000_000  # Pillow itself opens nothing over 178 million
 MAX_SIDE = 2048  # pixels, where nothing else is asked for

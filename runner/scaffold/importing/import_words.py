@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.report.hostile import one_line
-from runner.scaffold.columns import DROP
-from runner.scaffold.data_import import Imported, dataset_of
+from runner.scaffold.importing.columns import DROP
+from runner.scaffold.importing.data_import import Imported, dataset_of
 
 CELL = 60  # characters of a value in the preview
 ENOUGH_TO_JUDGE = 100  # rows of test: the gate's default `min_samples`

@@ -13,9 +13,9 @@ from runner.samples.findings import Findings
 from runner.samples.formats import METADATA
 from runner.samples.hub_id import HUB_PREFIX
 from runner.samples.rows import READERS, SUFFIXES, Row
-from runner.scaffold.columns import IMAGE_ENDINGS
-from runner.scaffold.pictures import Album, as_stored
-from runner.scaffold.xlsx import Reading, read_xlsx
+from runner.scaffold.importing.columns import IMAGE_ENDINGS
+from runner.scaffold.importing.pictures import Album, as_stored
+from runner.scaffold.importing.xlsx import Reading, read_xlsx
 
 XLSX = {".xlsx", ".xlsm"}
 TABLES = {*SUFFIXES, *XLSX}

@@ -23,12 +23,12 @@ from runner.samples.dataset import DatasetSpec
 from runner.samples.findings import Findings
 from runner.samples.prepare import prepare
 from runner.samples.rows import Row
-from runner.scaffold.columns import Column, columns_of, parse_map, split_of
-from runner.scaffold.grouping import SPLITS, Shares, assign, join, near_pairs
-from runner.scaffold.imported_rows import Converter, ImportedRow
-from runner.scaffold.pictures import MAX_SIDE, SOURCE_FILE
-from runner.scaffold.sources import Gathered, gather, read_table, rows_of_folders
-from runner.scaffold.xlsx import Reading
+from runner.scaffold.importing.columns import Column, columns_of, parse_map, split_of
+from runner.scaffold.importing.grouping import SPLITS, Shares, assign, join, near_pairs
+from runner.scaffold.importing.imported_rows import Converter, ImportedRow
+from runner.scaffold.importing.pictures import MAX_SIDE, SOURCE_FILE
+from runner.scaffold.importing.sources import Gathered, gather, read_table, rows_of_folders
+from runner.scaffold.importing.xlsx import Reading
 
 PROVENANCE = "provenance.jsonl"
 PEEK_ROWS = 200  # of each table, for guessing what its columns are

@@ -14,8 +14,8 @@ from runner.files import open_regular
 from runner.samples.findings import Findings
 from runner.samples.images import MAX_BYTES as MAX_PICTURE_BYTES
 from runner.samples.rows import Row
-from runner.scaffold.xlsx_parts import Parts
-from runner.scaffold.xlsx_pictures import Cell, Placed, name_of, pictures_of
+from runner.scaffold.importing.xlsx_parts import Parts
+from runner.scaffold.importing.xlsx_pictures import Cell, Placed, name_of, pictures_of
 
 MAX_BYTES = 256 * 2**20  # of the file
 MAX_UNPACKED_BYTES = 2**30

@@ -16,8 +16,8 @@ from itertools import accumulate
 from pathlib import PurePosixPath
 
 from runner.samples.findings import Findings
-from runner.scaffold.xlsx_parts import RELATION, Parts, Relation
-from runner.scaffold.xlsx_rich import pictures_in_cells
+from runner.scaffold.importing.xlsx_parts import RELATION, Parts, Relation
+from runner.scaffold.importing.xlsx_rich import pictures_in_cells
 
 EMU = {"point": 12_700, "pixel": 9_525}
 SHARE = 2 / 3  # of a picture's height in the row that it belongs to
