@@ -98,13 +98,17 @@ class Browser:
         return base64.b64decode(printed["data"])
 
 
+AXE = "4.14.1"
+
+
 def axe_source(cache: Path) -> str:
     """axe-core's script, fetched once by npm into a cache folder; the test is skipped where that fails."""
-    script = cache / "node_modules" / "axe-core" / "axe.min.js"
+    folder = cache / AXE
+    script = folder / "node_modules" / "axe-core" / "axe.min.js"
     if not script.is_file():
         if shutil.which("npm") is None:
             pytest.skip("npm is not installed, so axe-core cannot be fetched")
-        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(cache), "axe-core@4"]
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", str(folder), f"axe-core@{AXE}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if not script.is_file():
             pytest.skip(f"npm could not fetch axe-core: {done.stderr.strip()[-200:]}")
