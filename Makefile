@@ -1,7 +1,7 @@
 # Everything sets itself up: a clean clone on a machine with Python needs only `make demo` or `make test`.
 VENV := .venv
 BIN := $(VENV)/bin
-# One BLAS thread: more change the bits of a result, and the tests run side by side instead.
+# One BLAS thread: more change the bits of a result.
 export OPENBLAS_NUM_THREADS := 1
 PYTEST := $(BIN)/python -m pytest -q
 

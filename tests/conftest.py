@@ -33,6 +33,11 @@ if importlib.util.find_spec("mlx") is not None and (found := blas.find()) is not
 GOLDEN = Path(__file__).parent / "golden"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("mlx") and importlib.util.find_spec("mlx") is None:
+        pytest.skip("the MLX packages are not installed")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write golden files anew instead of comparing")
 

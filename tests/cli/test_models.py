@@ -315,7 +315,9 @@ def test_a_fetch_that_a_signal_ends_says_how_to_go_on_and_goes_on_from_there(
         stderr=subprocess.PIPE,
         text=True,
     )
+    deadline = time.monotonic() + 120
     while process.poll() is None and [p.stat().st_size for p in (tmp_path / "hf").rglob("*.lorarun")] != [BLOCK]:
+        assert time.monotonic() < deadline, "the first block did not come"
         time.sleep(0.05)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

@@ -1,5 +1,6 @@
 """A small real campaign: the demo's models and a few of its rows, tuned for a few updates. Run once, then copied."""
 
+import atexit
 import json
 import os
 import shutil
@@ -15,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ROWS = {"train": 24, "valid": 8, "test": 12}
 SPEC = "specs/small.yaml"
 # A forecast costs seconds and is the same in every project, so one project's serves the others of a test run.
-FORECASTS = Path(tempfile.gettempdir()) / f"lorarun-test-forecasts-{os.getpid()}.json"
+_SHARED = tempfile.TemporaryDirectory(prefix="lorarun-tests-")
+atexit.register(_SHARED.cleanup)
+FORECASTS = Path(_SHARED.name) / "forecasts.json"
 
 
 def small_spec() -> dict[str, Any]:
