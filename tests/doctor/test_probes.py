@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from runner.cli.doctor import doctor
-from runner.doctor import blas, display, filesystem, hub, locks, versions
+from runner.doctor import blas, display, filesystem, hub, locks, memory, versions
 from runner.doctor.finding import LEVELS, Finding
 from runner.doctor.table import PROBES, examine, load
 from runner.machine.blas import CHOICE_VARIABLE, Blas, find
@@ -104,6 +104,24 @@ def test_a_project_in_a_synchronized_folder_is_warned_of(tmp_path: Path) -> None
     root = tmp_path / "Dropbox (가족)"
     root.mkdir()
     assert "filesystem.synced" in {f.id for f in filesystem.probe(root)}
+
+
+@linux
+def test_a_project_on_a_network_disk_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my disk" / "local").mkdir(parents=True)
+    mounts = tmp_path / "mounts"
+    place = str(tmp_path / "my disk").replace(" ", r"\040")
+    mounts.write_text(f"host:/x {place} nfs4 rw 0 0\n/dev/a / ext4 rw 0 0\n/dev/b {place}/local xfs rw 0 0\n")
+    monkeypatch.setattr(filesystem, "_MOUNTS", mounts)
+    assert "filesystem.remote" in {f.id for f in filesystem.probe(tmp_path / "my disk")}
+    assert filesystem.kind_of(tmp_path / "my disk" / "local") == "xfs"
+    assert filesystem.kind_of(tmp_path) == "ext4"
+
+
+def test_little_free_memory_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for free, level in ((4 * 10**9, "ok"), (4 * 10**9 - 1, "warning")):
+        monkeypatch.setattr(memory.memory, "available_bytes", lambda free=free: free)
+        assert memory.probe(tmp_path)[0].level == level
 
 
 def test_a_project_that_a_run_holds_is_said_to_be_held(tmp_path: Path) -> None:

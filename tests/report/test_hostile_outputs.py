@@ -140,3 +140,15 @@ def test_a_campaign_of_a_thousand_guards_still_fits_a_comment() -> None:
     assert len(text) <= 65_000
     assert "Shortened to fit" in text
     assert render(wide, [], format="github").count("::error") == 10
+
+
+def test_of_more_warnings_than_github_keeps_the_last_says_how_many_are_left_out() -> None:
+    record = sample_record("INCONCLUSIVE")
+    undecided = next(c for c in record.verdict["checks"] if c["status"] == "inconclusive")
+    lenient = {**undecided, "details": {**undecided["details"], "on_inconclusive": "warn"}}
+    for count, said, left in ((9, 9, 0), (10, 10, 1), (11, 10, 2)):
+        checks = [{**lenient, "id": f"t{i}", "title": f"t{i}"} for i in range(count)]
+        text = render(replace(record, verdict={**record.verdict, "checks": checks}), [], format="github")
+        warnings = [line for line in text.splitlines() if line.startswith("::warning")]
+        assert len(warnings) == said
+        assert (f"{left} more" in warnings[-1]) == bool(left)

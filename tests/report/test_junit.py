@@ -44,6 +44,15 @@ def test_an_undecided_target_is_a_failure_unless_it_only_warns() -> None:
     assert int(tree.get("skipped")) == int(tree_of("PASS").get("skipped")) + 1
 
 
+def test_a_step_that_waited_for_a_broken_one_is_skipped_and_not_passed() -> None:
+    record = sample_record("ERROR")
+    [waiting] = [replace(s, id="score/waits", action="blocked") for s in record.steps[:1]]
+    tree = etree.fromstring(render(replace(record, steps=(*record.steps, waiting)), [], format="junit").encode())
+    SCHEMA.assertValid(tree)
+    [case] = [c for c in tree.iter("testcase") if c.get("name") == "score/waits"]
+    assert [child.tag for child in case if child.tag != "system-out"] == ["skipped"]
+
+
 def test_a_broken_step_is_an_error() -> None:
     assert [e.getparent().get("name") for e in tree_of("ERROR").iter("error")] == ["tune/chain-lora"]
 

@@ -69,6 +69,28 @@ def test_removing_the_lock_file_lets_nobody_else_in(tmp_path: Path, holder) -> N
         pass
 
 
+def test_a_lock_file_that_was_replaced_is_no_lock(tmp_path: Path) -> None:
+    """Who opened it before it was replaced must not take it for the project's."""
+    (tmp_path / "artifacts").mkdir()
+    path, real = tmp_path / "artifacts" / ".lock", os.open
+    opened: list[int] = []
+
+    def replaced_meanwhile(name, *arguments, **options):
+        descriptor = real(name, *arguments, **options)
+        if name == path:
+            opened.append(os.fstat(descriptor).st_ino)
+            if len(opened) == 1:
+                path.rename(path.with_name("old"))
+                path.touch()
+        return descriptor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", replaced_meanwhile)
+        with project_lock(tmp_path):
+            assert set(opened[1:]) == {path.stat().st_ino}
+            assert is_held(tmp_path)
+
+
 def test_a_child_that_outlives_its_parent_does_not_hold_the_lock(tmp_path: Path) -> None:
     """Programs that a run starts do not inherit the lock."""
     with project_lock(tmp_path):

@@ -36,6 +36,12 @@ def test_a_committed_step_is_found_by_a_later_look(artifacts: Artifacts, tmp_pat
     assert later.place(KEY) == tmp_path / "artifacts" / "tune" / "x" / KEY
 
 
+def test_outputs_that_are_set_aside_are_no_longer_the_newest(artifacts: Artifacts) -> None:
+    made(artifacts)
+    artifacts.quarantine(KEY)
+    assert artifacts.last_of() == Artifacts(artifacts.root).last_of() == {}
+
+
 def test_work_in_progress_is_not_a_finished_step(artifacts: Artifacts, tmp_path: Path) -> None:
     out = artifacts.fresh_output(KEY)
     (out / "manifest.json").write_text("{}")

@@ -100,6 +100,14 @@ def test_answers_are_close_where_98_of_100_are_equal(old, new, wrong, status, so
     assert found.detail == (f"{100 - wrong} of 100 answers equal" if wrong else "")
 
 
+def test_answers_that_nobody_gave_before_count_as_others(old, new):
+    texts = [Completion(f"s{i:02}", f"답 {i}", 1) for i in range(100)]
+    write_completions(old / "completions.jsonl", texts[:95])
+    write_completions(new / "completions.jsonl", texts)
+    [found] = compare_step(recorded(old), manifest(new), new=new, old=old, answers=None)
+    assert (found.status, found.detail) == ("different", "95 of 100 answers equal")
+
+
 @pytest.mark.parametrize(("value", "status"), [(0.505, "close"), (0.6, "different"), (float("nan"), "different")])
 def test_scores_are_close_within_a_point(old, new, value, status):
     (old / "scores.json").write_text("[1]")
