@@ -259,3 +259,13 @@ def test_resamples_too_few_to_prove_a_drop_excuse_none():
 def test_a_metric_that_is_at_its_worst_has_nothing_that_could_have_been_seen():
     (check,) = judged(measure([0.0] * 100, [0.0] * 100))
     assert (check.status, check.reason) == ("pass", "no drop is proven")
+
+
+def test_only_samples_that_stand_alone_are_tested_as_pairs_of_right_and_wrong():
+    before = [1.0, 0.0] * 20
+    after = [0.0, 0.0] * 20
+    alone, in_twos = (
+        judged(measure(before, after))[0],
+        judged(measure(before, after, clusters=tuple(f"문서-{i // 2}" for i in range(40))))[0],
+    )
+    assert [c.details["statistic"] for c in (alone, in_twos)] == ["mcnemar", "sign-flip"]

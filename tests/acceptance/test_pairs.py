@@ -71,3 +71,7 @@ def test_a_bound_needs_enough_resamples():
     assert lower_bound(np.arange(99.0), 0.005) is None
     assert lower_bound(np.arange(99.0), 0.05) == 4.0
     assert upper_bound(np.arange(99.0), 0.05) == 94.0
+
+
+def test_means_are_observed_without_rounding():
+    assert pair_of(measure([0.7] * 3, [0.23] * 3)).observed() == (0.7, 0.23)
