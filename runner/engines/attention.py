@@ -12,6 +12,7 @@ import mlx.core as mx
 
 from runner.engines.exponential import weighted
 
+STEP = 256  # keys by which the mask grows
 PIECE = 96  # queries of one piece: small enough to skip much, large enough for the matrix product
 
 
@@ -27,11 +28,13 @@ def causal_attention(queries: mx.array, keys: mx.array, values: mx.array, *, sca
     folded = (queries * scale).reshape(rows, key_heads, group, count, size)
     ends = [*range(PIECE, count, PIECE), count]
     seen = [length - count + end for end in ends]
+    mask = _mask(-(-(length + PIECE) // STEP) * STEP, queries.dtype)
     outputs = []
     for q, k, v in zip(mx.split(folded, ends[:-1], axis=3), _growing(keys, seen), _growing(values, seen), strict=True):
         own, before = q.shape[3], k.shape[2]
         scores = q.reshape(rows, key_heads, group * own, size) @ k.swapaxes(-1, -2)
-        piece = weighted(scores + _mask(own, before, group, scores.dtype), v)
+        masked = scores.reshape(rows, key_heads, group, own, before) + _part(mask, own, before)
+        piece = weighted(masked.reshape(scores.shape), v)
         outputs.append(piece.reshape(rows, key_heads, group, own, size))
     whole = outputs[0] if len(outputs) == 1 else mx.concatenate(outputs, axis=3)
     return whole.reshape(rows, heads, count, size)
@@ -47,10 +50,16 @@ def _growing(x: mx.array, ends: list[int]) -> list[mx.array]:
     return [*grown, x]
 
 
-@lru_cache(maxsize=256)
-def _mask(count: int, seen: int, group: int, dtype: mx.Dtype) -> mx.array:
-    """0 where a query may look and -inf elsewhere: [group * count, seen], the last query sees everything."""
-    allowed = mx.arange(seen - count, seen)[:, None] >= mx.arange(seen)[None]
-    mask = mx.tile(mx.where(allowed, 0.0, -mx.inf).astype(dtype), (group, 1))
+@lru_cache(maxsize=4)
+def _mask(length: int, dtype: mx.Dtype) -> mx.array:
+    """0 where a query of a piece may look and -inf elsewhere: [PIECE, length], the last query sees everything."""
+    allowed = mx.arange(length - PIECE, length)[:, None] >= mx.arange(length)[None]
+    mask = mx.where(allowed, 0.0, -mx.inf).astype(dtype)
     mx.eval(mask)
     return mask
+
+
+def _part(mask: mx.array, count: int, seen: int) -> mx.array:
+    """The mask of `count` queries and `seen` keys, a view: so one is kept, and not one for each length of a row."""
+    start = mask.shape[1] - PIECE - (seen - count)
+    return mask[:count, start : start + seen]

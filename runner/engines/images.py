@@ -60,6 +60,8 @@ class ImageEngine(MlxEngine):
     def use_root(self, root: Path) -> None:
         """Keep features of the base's tower in the project at `root`, none of an earlier step in memory."""
         self.features.forget()  # they would count in this step's peak, and its forecast knows of none
+        if isinstance(self.reader, QwenReader):
+            self.reader.forget()
         if not self.refusal and root != self.root:
             self.features = FeatureStore(root / FOLDER / self._tower_name())
         super().use_root(root)

@@ -79,6 +79,11 @@ class QwenReader:
         patches = mx.concatenate([patches for patches, _ in seen])
         return {"pixel_values": patches, "image_grid_thw": mx.array([grid for _, grid in seen])}
 
+    def forget(self) -> None:
+        """Keep nothing of images seen before but what the store keeps."""
+        if self._tower is not None:
+            self._tower.forget()
+
     def image_token_id(self) -> int | None:
         """See `ImageReader`."""
         return self.image_token

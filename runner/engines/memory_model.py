@@ -33,6 +33,7 @@ class MadeUpReader(QwenReader):
 
     def __init__(self, engine: ImageEngine) -> None:
         vision = engine.config["vision_config"]
+        self._tower = None
         self.image_token = int(engine.config["image_token_id"])
         self.merge = int(vision["spatial_merge_size"])
         self._patch = 3 * int(vision.get("temporal_patch_size", 2)) * int(vision["patch_size"]) ** 2

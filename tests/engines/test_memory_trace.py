@@ -6,6 +6,7 @@ from mlx.utils import tree_flatten
 
 from benchmarks.memory import Case, config_of, dtype_of, lora_of, measured, predicted
 from runner.engines import memory_trace
+from runner.engines.attention import STEP
 from runner.engines.memory_graph import nothing_evaluated
 from runner.engines.memory_model import engine_from
 from runner.engines.memory_phases import parameter_bytes
@@ -107,9 +108,9 @@ def test_what_a_micro_batch_leaves_behind_is_counted_when_the_optimizer_updates(
         request = {"config": config_of(TINY), "dtype": "float32", "tunes": {"a": asked | {"candidates": [[2, False]]}}}
         return memory_trace.answer(request)["tunes"]["a"][0]["phases"]["update"]["static_bytes"]
 
-    masks = 2 * 96 * 192 * 4  # group × queries × keys × float32 of the second piece; the first is in both
+    mask = 96 * STEP * 4  # queries × keys × float32 by which the one mask grows
     turns = 2 * 96 * 8 * 4
-    assert static(192) - static(96) == pytest.approx(masks + turns, abs=20_000)
+    assert static(192) - static(96) == pytest.approx(mask + turns, abs=20_000)
 
 
 def test_rows_that_are_known_to_share_a_beginning_are_forecast_to_need_less():

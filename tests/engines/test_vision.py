@@ -7,7 +7,7 @@ import pytest
 from runner.engines import images, kept, tower_numpy
 from runner.engines.table import open_engine
 from runner.engines.tower_numpy import NumpyTower, gelu_tanh, softmax_weighted
-from runner.engines.tower_qwen3_vl import Tower
+from runner.engines.tower_qwen3_vl import SIZES, Tower
 from runner.engines.vision import FOLDER, Features, FeatureStore
 from runner.machine.disk import free_bytes
 
@@ -153,3 +153,19 @@ def test_features_are_kept_by_how_images_are_cut_and_by_what_computes(qwen, imag
         changed.setattr(qwen.processor.image_processor, "image_mean", [0.4] * 3)
         assert (computed(), computed()) == (1, 0)
     assert computed() == 0
+
+
+def test_places_of_ever_other_image_sizes_are_kept_for_a_few_alone(qwen, tmp_path):
+    qwen.use_root(tmp_path)
+    tower = Tower(qwen.model.vision_tower)
+    tower.features(mx.zeros((64, 384)), (1, 8, 8))
+    tower.forget()
+    before = mx.get_active_memory()
+    seen = []
+    for height in range(2, 40, 2):
+        tower.features(mx.zeros((8 * height, 384)), (1, height, 8))
+        seen.append(mx.get_active_memory() - before)
+    assert seen[-1] < 1.5 * SIZES * seen[0] * 38 / 2
+    assert seen[-1] < sum(seen[0] * height / 2 for height in range(2, 40, 2)) / 2
+    tower.forget()
+    assert mx.get_active_memory() <= before
