@@ -31,7 +31,7 @@ TOLERANCES = {"float32": 1e-3, "float16": 2e-2, "bfloat16": 5e-2}
 class AdapterToProve:
     """An adapter to be proven, and of what it is."""
 
-    name: str  # "tune/qwen-lora"
+    name: str  # of the tuning where a step makes several, else empty: who reports a step's error says which step
     checkpoint: Path
     adapter: Path  # folder
     digest: str  # of the tensors, as the trainer wrote them
@@ -73,9 +73,13 @@ def look(subject: AdapterToProve, engine: Engine, samples: Sequence[Sample], roo
 
 def _dead(subject: AdapterToProve, reasons: list[str]) -> StepError:
     return StepError(
-        f"{subject.name}: the adapter is not alive: {'; '.join(reasons)}",
+        f"{_of(subject)}the adapter is not alive: {'; '.join(reasons)}",
         help="this is a defect of lorarun or of a package's version: please report it with `lorarun doctor`",
     )
+
+
+def _of(subject: AdapterToProve) -> str:
+    return f"{subject.name}: " if subject.name else ""
 
 
 def shortest(samples: Sequence[Sample]) -> tuple[Sample, ...]:
@@ -104,7 +108,7 @@ def load_in_a_fresh_process(subject: AdapterToProve, logits: Path) -> dict[str, 
     )
     if done.returncode or not answer.exists():
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-        raise StepError(f"{subject.name}: the process that reloads the adapter ended with {done.returncode}: {last}")
+        raise StepError(f"{_of(subject)}the process that reloads the adapter ended with {done.returncode}: {last}")
     found = read_json(answer)
     assert isinstance(found, dict)
     return found

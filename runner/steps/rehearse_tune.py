@@ -60,13 +60,13 @@ def try_tuning(
     resumed = _interrupted(asked, around, engine, folder)
     if resumed.adapter_digest != whole.adapter_digest:
         raise StepError(
-            f"{request.id}: {entry['id']} comes to another adapter when it is stopped after update 1 and resumed",
+            f"{entry['id']} comes to another adapter when it is stopped after update 1 and resumed",
             help="a run that is interrupted here could not be trusted: report this with `lorarun doctor`",
         )
     paths = _compared(asked, engine)
     counted = reader.lengths(asked.train, request.root, on_event=lambda _: None, should_stop=around.should_stop)
-    name, model = f"{request.id}, {entry['id']}", request.inputs["model"]
-    subject = AdapterToProve(name, model, folder / "whole", whole.adapter_digest, whole.trained)
+    model = request.inputs["model"]
+    subject = AdapterToProve(entry["id"], model, folder / "whole", whole.adapter_digest, whole.trained)
     liveness = look(subject, engine, samples, request.root)
     if first:  # the package's own loader is asked once a model: it costs a process
         liveness |= prove(subject, request.params["family"], request.params["dtype"], samples, request.root, around)

@@ -46,7 +46,7 @@ def run(request: StepRequest, around: Surroundings) -> StepResult:
         should_stop=around.should_stop,
         should_shrink=around.should_shrink,
     )
-    subject = AdapterToProve(request.id, request.inputs["model"], request.out, result.adapter_digest, result.trained)
+    subject = AdapterToProve("", request.inputs["model"], request.out, result.adapter_digest, result.trained)
     liveness = prove(subject, params["family"], params["dtype"], rows, request.root, around)
     write_json(request.out / HISTORY, plain(result.history))
     measures = {k: v for k, v in plain(result).items() if k not in ("history", "adapter_digest", "trained")}

@@ -63,6 +63,7 @@ def test_the_shortest_samples_with_different_questions_are_probed() -> None:
     assert [s.id for s in shortest(samples[:1])] == ["a"]
 
 
-def test_a_process_that_cannot_even_start_is_a_failed_step(tmp_path: Path) -> None:
-    with pytest.raises(StepError, match="tune/x: the process that reloads"):
-        load_in_a_fresh_process(SUBJECT, tmp_path / "logits.safetensors")
+@pytest.mark.parametrize(("name", "before"), [("tune/x", "tune/x: "), ("", "")])
+def test_a_process_that_cannot_even_start_is_a_failed_step(tmp_path: Path, name: str, before: str) -> None:
+    with pytest.raises(StepError, match=f"^{before}the process that reloads"):
+        load_in_a_fresh_process(replace(SUBJECT, name=name), tmp_path / "logits.safetensors")
