@@ -1,8 +1,10 @@
 """Shared by all tests: golden files, written anew by `pytest --update-golden`; hypothesis; git; BLAS; a campaign."""
 
+import atexit
 import importlib.util
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +24,12 @@ for name in [name for name in os.environ if name.startswith("GIT_")]:
     del os.environ[name]
 # Nor does a test depend on what a developer has set, such as signing every commit. No file is there, so nothing is set.
 os.environ["GIT_CONFIG_GLOBAL"] = os.environ["GIT_CONFIG_SYSTEM"] = str(Path(__file__).with_name("no-gitconfig"))
+
+# Nor on models that were fetched here: what a spec says of them would be read from their files.
+_NO_HUB = tempfile.TemporaryDirectory(prefix="lorarun-tests-")
+atexit.register(_NO_HUB.cleanup)
+os.environ["HF_HOME"] = _NO_HUB.name
+os.environ.pop("HF_HUB_CACHE", None)
 
 # MLX keeps the BLAS that was there when it was imported, and any test module may be the first to import it.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
