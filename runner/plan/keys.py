@@ -71,7 +71,7 @@ def why(
         reasons.append(Reason("code", f"implementation {previous.get('implementation')} → {new.implementation}"))
     for path, old, value in _differences(previous.get("params", {}), new.params):
         reasons.append(
-            Reason("spec", f"{'.'.join(map(str, path))} {_say(old)} → {_say(value)}", locate(step, path, positions))
+            Reason("spec", f"{'.'.join(map(str, path))} {say(old)} → {say(value)}", locate(step, path, positions))
         )
     for role, old, value in _flat(previous.get("inputs", {}), new.inputs):
         produced = {n.role: n.step for n in step.needs}
@@ -80,7 +80,7 @@ def why(
         )
         reasons.append(Reason(code, f"{what} ({_digest(old)} → {_digest(value)})"))
     for name, old, value in _flat(previous.get("environment", {}), new.environment):
-        reasons.append(Reason("environment", f"{name} {_say(old)} → {_say(value)}"))
+        reasons.append(Reason("environment", f"{name} {say(old)} → {say(value)}"))
     return tuple(reasons) or (Reason("output-missing", "its outputs are no longer there"),)
 
 
@@ -113,7 +113,8 @@ def _flat(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any
     return [(k, old.get(k), new.get(k)) for k in sorted(old.keys() | new.keys()) if old.get(k) != new.get(k)]
 
 
-def _say(value: Any) -> str:
+def say(value: Any) -> str:
+    """A value as a reason quotes it."""
     text = "unset" if value is None else str(value)
     return text if len(text) <= 60 else text[:57] + "…"
 

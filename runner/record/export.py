@@ -66,7 +66,8 @@ def in_toto(named: Named, data: bytes) -> str:
     for step in record.steps:
         if step.kind == "tune":
             subjects += [_subject(f"{step.id}/{file}", digest) for file, digest in sorted(step.outputs.items())]
-    checks = [c for c in record.verdict.get("checks", []) if isinstance(c, dict)]
+    judged = record.verdict.get("checks")
+    checks = [c for c in (judged if isinstance(judged, list) else ()) if isinstance(c, dict)]
     status = str(record.verdict.get("status"))
     statement = {
         "_type": IN_TOTO,

@@ -19,6 +19,7 @@ from runner.plan.names import name_of
 from runner.record.model import Record, StepRecord
 from runner.shape import ShapeError, build
 from runner.spec.model import GenerateSpec, LoraSpec, MetricSpec, TrainSpec
+from runner.verify.model import digest_in
 
 MEASURING = frozenset(name for name, kind in KINDS.items() if kind.is_measurement)
 # Canonical JSON writes 0.0 as 0; what a step reads has the types of the spec again.
@@ -92,7 +93,7 @@ def _step(record: Record, recorded: StepRecord, made: Mapping[str, tuple[str, st
 def _source(record: Record, step: str, role: str, digest: str) -> Source:
     """The model or data set behind a digest. Of several with the same content, the one that the step is named for."""
     for kind, entries in (("checkpoint", record.models), ("dataset", record.data)):
-        names = [name for name, entry in entries.items() if _digest_in(entry) == digest]
+        names = [name for name, entry in entries.items() if digest_in(entry) == digest]
         if names:
             own = name_of(step)
             return Source(role, kind, own if own in names else names[0])
@@ -106,10 +107,6 @@ def _as_written(kind: type | None, value: Any) -> Any:
     hints = get_type_hints(kind)
     floats = {name for name, hint in hints.items() if hint is float or float in get_args(hint)}
     return {n: float(v) if n in floats and type(v) is int else v for n, v in value.items()}
-
-
-def _digest_in(entry: Any) -> Any:
-    return entry.get("digest") if isinstance(entry, dict) else None
 
 
 def chosen(steps: Iterable[Step], patterns: Iterable[str]) -> tuple[Step, ...]:

@@ -64,6 +64,12 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def digest_in(entry: Any) -> str | None:
+    """The digest that a record states of a model or data set; None where it states none."""
+    digest = mapping(entry).get("digest")
+    return digest if isinstance(digest, str) else None
+
+
 def cut(value: Any) -> str:
     """A value as a finding quotes it."""
     text = str(value)

@@ -88,8 +88,8 @@ def values_of(record: Record) -> dict[tuple[str, str, str], float]:
     values = {}
     for name, arms in record.measures.items():
         evaluation, _, metric = name.partition(".")
-        for arm, entry in (arms if isinstance(arms, dict) else {}).items():
-            value = entry.get("value") if isinstance(entry, dict) else None
+        for arm, entry in mapping(arms).items():
+            value = mapping(entry).get("value")
             if isinstance(value, int | float) and not isinstance(value, bool):
                 values[(evaluation, arm, metric)] = float(value)
     return values
@@ -111,7 +111,7 @@ def _judged(record: Record, measures: dict[str, Measure]) -> dict[str, Any]:
     """The recorded measures without the arms that only explain."""
     kept = {}
     for name, arms in record.measures.items():
-        main = {arm: entry for arm, entry in arms.items() if arm in ("before", "after")}
+        main = {arm: entry for arm, entry in mapping(arms).items() if arm in ("before", "after")}
         if name in measures or len(main) == 2:
             kept[name] = main
     return kept

@@ -13,7 +13,7 @@ from runner import files
 from runner.canonical import short
 from runner.errors import ChangedError, ExitCode, IntegrityError, InvalidError, some
 from runner.plan.digests import policy_digest, recipe_digest
-from runner.plan.keys import IMPLEMENTATION, environment_of
+from runner.plan.keys import IMPLEMENTATION, environment_of, say
 from runner.plan.model import PlannedStep, Step
 from runner.plan.names import COMPLETIONS
 from runner.plan.resolve import Known
@@ -141,18 +141,13 @@ def _spec(root: Path, record: Record, *, as_recorded: bool) -> Spec:
         raise _other_spec(f"`{record.spec_path}` cannot be read: {error.message}") from error
     if recipe_digest(here) != record.recipe_digest:
         places = changes(record.spec, here.document)
-        listed = some([f"{c.place} {_say(c.old)} → {_say(c.new)}" for c in places], shown=5)
+        listed = some([f"{c.place} {say(c.old)} → {say(c.new)}" for c in places], shown=5)
         raise _other_spec(f"`{record.spec_path}` is not the spec of the record: {listed}")
     return spec
 
 
 def _other_spec(message: str) -> ChangedError:
     return ChangedError(message, help="check out the commit of the record, or replay its own spec with `--as-recorded`")
-
-
-def _say(value: object) -> str:
-    text = "unset" if value is None else str(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 def _hold(record: Record, steps: tuple[Step, ...], surveyed: Survey, options: ReplayOptions) -> tuple[str, ...]:
@@ -198,7 +193,7 @@ def _environment(record: Record, steps: tuple[Step, ...], surveyed: Survey) -> t
         then, now = components_of(recorded).environment, environment_of(recorded.kind, surveyed.known.environment)
         for name in sorted(then.keys() | now.keys()):
             if then.get(name) != now.get(name):
-                found[f"{name} {_say(then.get(name))} → {_say(now.get(name))}"] = None
+                found[f"{name} {say(then.get(name))} → {say(now.get(name))}"] = None
     return tuple(found)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from runner.canonical import short
 from runner.errors import InvalidError, LorarunError, some
@@ -16,7 +15,7 @@ from runner.record.model import Record
 from runner.spec.load import load_recorded
 from runner.spec.model import Spec
 from runner.store.sources import digest_dataset, leads_out
-from runner.verify.model import Finding, cut, ok
+from runner.verify.model import Finding, cut, digest_in, ok
 
 
 def compare_checkout(root: Path, record: Record, path: str) -> tuple[Finding, ...]:
@@ -66,7 +65,7 @@ def _evidence(record: Record, spec: Spec) -> Iterator[Finding]:
 def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
     digests = FileDigests()  # nothing is kept, so that a check writes nothing
     for name in sorted(record.data.keys() | spec.datasets.keys()):
-        recorded = _digest_in(record.data.get(name))
+        recorded = digest_in(record.data.get(name))
         dataset = spec.datasets.get(name)
         if recorded is None or dataset is None:
             yield Finding("data", "stale", f"data set `{name}` has no digest, or is not in the spec")
@@ -87,7 +86,7 @@ def _data(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator
 
 def _models(root: Path, record: Record, spec: Spec, lock: Lock | None) -> Iterator[Finding]:
     for name in sorted(record.models.keys() | spec.models.keys()):
-        recorded = _digest_in(record.models.get(name))
+        recorded = digest_in(record.models.get(name))
         model = spec.models.get(name)
         if recorded is None or model is None:
             yield Finding("models", "stale", f"model `{name}` has no digest, or is not in the spec")
@@ -118,8 +117,3 @@ def _locked_otherwise(what: str, recorded: str, locked: str) -> Iterator[Finding
     """A lock that names another digest than the record, though what is in the checkout may be what was recorded."""
     if locked and locked != recorded:
         yield Finding("lock", "stale", f"{what} is locked to {short(locked)}, the record is of {short(recorded)}")
-
-
-def _digest_in(entry: Any) -> str | None:
-    digest = entry.get("digest") if isinstance(entry, dict) else None
-    return digest if isinstance(digest, str) else None

@@ -23,7 +23,7 @@ from runner.record.model import Record, StepRecord
 from runner.spec.model import Spec
 from runner.steps.tune import CURVE_ROWS, untimed
 from runner.verify.again import asked_metrics, components_of
-from runner.verify.model import Finding, cut, failed, mapping, ok
+from runner.verify.model import Finding, cut, digest_in, failed, mapping, ok
 from runner.verify.recompute import values_of
 
 FINISHED = ("run", "cached")
@@ -54,9 +54,7 @@ class _Run:
     def sources(self) -> set[str]:
         """Digests of the models and data sets."""
         entries = [*self.record.models.values(), *self.record.data.values()]
-        return {
-            entry["digest"] for entry in entries if isinstance(entry, dict) and isinstance(entry.get("digest"), str)
-        }
+        return {digest for entry in entries if (digest := digest_in(entry)) is not None}
 
 
 def compare_steps(record: Record, spec: Spec) -> Iterator[Finding]:
@@ -218,7 +216,7 @@ def _wiring(run: _Run, step: Step, name: str, twins: Mapping[str, str]) -> Itera
     needs = [(n.role, twins.get(n.step, n.step), n.file) for n in step.needs]
     made = {name: recorded.outputs for name, recorded in run.steps.items()}
     wanted = {role: (source, made.get(source, {}).get(file)) for role, source, file in needs}
-    wanted |= {s.role: (s.id, mapping(entries[s.kind].get(s.id)).get("digest")) for s in step.sources}
+    wanted |= {s.role: (s.id, digest_in(entries[s.kind].get(s.id))) for s in step.sources}
     for role, (source, digest) in wanted.items():
         if role not in inputs and role in ESSENTIAL:
             yield f"`{cut(name)}` has no `{role}`, its spec gives it one"

@@ -1,6 +1,7 @@
 """Whatever bytes a file holds: an error that was meant, never another exception, and never for long."""
 
 import cProfile
+import itertools
 import json
 from dataclasses import replace
 
@@ -12,8 +13,10 @@ from runner.canonical import canonical_json, parse_canonical, plain
 from runner.errors import LorarunError
 from runner.record import codec, evidence
 from runner.record.codec import to_document
+from runner.record.export import in_toto
 from runner.record.model import Record
 from runner.record.observations import timelines
+from runner.report.render import render
 from runner.samples.io import read_samples
 from runner.shape import ShapeError, build
 from runner.spec.load import read_spec
@@ -185,6 +188,15 @@ def honest(tmp_path_factory):
     return record, (*rows, *OBSERVED), spec, prepared_here(made.root, record, spec)
 
 
+def judged(record: Record, rows, spec, here) -> None:
+    """All that a check computes of a record."""
+    again = recompute(record, spec, rows, record.attempts)
+    list(compare_steps(record, spec))
+    list(compare_outputs(record, spec, rows, orders(spec, here), again.scores))
+    list(compare_data(record, spec, here))
+    unproven(record)
+
+
 @settings(QUICK, max_examples=40)
 @given(st.data())
 def test_a_forged_record_with_any_value_anywhere_is_judged_or_refused(honest, data):
@@ -193,13 +205,36 @@ def test_a_forged_record_with_any_value_anywhere_is_judged_or_refused(honest, da
 
     def judge():
         forged = build(Record, {**document, "schema": record.schema, "spec": plain(record.spec), "older_id": ""})
-        again = recompute(forged, spec_of(forged.spec, forged.spec_path), rows, forged.attempts)
-        list(compare_steps(forged, spec))
-        list(compare_outputs(forged, spec, rows, orders(spec, here), again.scores))
-        list(compare_data(forged, spec, here))
-        unproven(forged)
+        judged(forged, rows, spec, here)
 
     only_meant(judge, ValueError)
+
+
+FREE = ("measures", "quantities", "models", "data", "chains", "summary", "verdict", "environment")
+
+
+@pytest.mark.parametrize("part", FREE)
+def test_a_free_part_of_a_record_may_hold_anything_anywhere(honest, part):
+    """An entry of it, and entries of that, as a number, a list or nothing."""
+    record, rows, spec, here = honest
+    value = plain(getattr(record, part))
+    places = [(name,) for name in list(value)[:2]]
+    places += [(name, inner) for name, entry in value.items() if isinstance(entry, dict) for inner in entry][:2]
+    for place, odd in itertools.product(places, (3, [3], None)):
+        changed = json.loads(json.dumps(value))
+        holder = changed if len(place) == 1 else changed[place[0]]
+        holder[place[-1]] = odd
+        forged = replace(record, **{part: changed})
+        only_meant(lambda forged=forged: judged(forged, rows, spec, here))
+
+
+@pytest.mark.parametrize("part", ["memory", "measures"])
+def test_a_report_of_a_record_whose_steps_hold_anything_is_written(honest, part):
+    record, rows, _, _ = honest
+    odd = {"peak_bytes": "x", "mlx_peak_bytes": [], "values": 3, "rows": [], "history": {}, "paths_taken": 3}
+    forged = replace(record, steps=tuple(replace(s, **{part: odd}) for s in record.steps), verdict={"checks": 3})
+    assert render(forged, rows, format="md", language="ko", history=())
+    assert in_toto(("x", forged), b"x")
 
 
 @settings(QUICK, max_examples=40)
