@@ -23,16 +23,18 @@ STYLES = {"waiting": "dim", "running": "bold cyan", "done": "green", "cached": "
 
 
 class Pace:
-    """Time left of a step, from what was done since it was first seen."""
+    """Time left of what a step counts (rows read, then updates), from what was done since it was first seen."""
 
     def __init__(self) -> None:
-        self._step = ""
+        self._counted = ("", 0.0)  # step, total
+        self._done = 0.0
         self._first = (0.0, 0.0)  # seconds, units done
 
     def left(self, step: str, done: float, total: float, now: float) -> float | None:
         """Seconds left at the pace so far; None until something was done. `now` is of any steady clock."""
-        if step != self._step:
-            self._step, self._first = step, (now, done)
+        if (step, total) != self._counted or done < self._done:
+            self._counted, self._first = (step, total), (now, done)
+        self._done = done
         began, at = self._first
         return (now - began) / (done - at) * (total - done) if done > at else None
 

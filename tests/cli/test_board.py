@@ -107,6 +107,15 @@ def test_time_left_follows_the_pace_since_the_step_was_first_seen() -> None:
     assert pace.left("b", 0, 10, 31.0) is None
 
 
+def test_the_pace_of_reading_rows_is_not_that_of_updates() -> None:
+    pace = Pace()
+    assert pace.left("a", 5, 100, 0.0) is None
+    assert pace.left("a", 100, 100, 95.0) == 0.0
+    assert pace.left("a", 1, 36, 100.0) is None
+    assert pace.left("a", 2, 36, 102.0) == pytest.approx(68.0)
+    assert pace.left("a", 1, 36, 104.0) is None
+
+
 def test_a_bar_is_full_at_the_end_and_never_longer() -> None:
     assert meter(0, 10, True, 4) == "----"
     assert meter(5, 10, True, 4) == "##--"
