@@ -13,6 +13,7 @@ from typing import Any
 from runner.errors import Diagnostic
 from runner.samples.dataset import DatasetSpec as DatasetSpec  # noqa: PLC0414 (offered here as well)
 
+LATER = "later"  # marks a field that came after specs were first digested: see `plan.digests`
 Key = tuple[str | int, ...]  # a place in the document: ("tunes", "qwen-lora", "lora", "rank")
 
 
@@ -131,7 +132,8 @@ class GenerateSpec:
     top_p: float = 1.0
     batch_size: int | None = None  # None is auto
     share_prefix: bool = True  # what all prompts begin with is read once, where the architecture can
-    pack: bool = True  # prompts are read side by side, without pad tokens, where the architecture can
+    # prompts are read side by side, without pad tokens, where the architecture can
+    pack: bool = field(default=True, metadata={LATER: True})
     consistency_samples: int = 50
     consistency_runs: int = 3
     consistency_temperature: float = 0.7

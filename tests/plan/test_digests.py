@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,25 @@ def test_a_sweep_its_axes_and_what_it_selects_by_are_the_recipes(tmp_path: Path)
 def test_a_recipe_without_a_sweep_says_nothing_of_sweeps(tmp_path: Path) -> None:
     """So that records which were made before there were any stay of the recipe that they name."""
     spec = load_spec(Project(tmp_path).write_inputs().spec, tmp_path)
-    parts = ("seed", "models", "datasets", "tunes", "chains", "evaluations")
-    assert recipe_digest(spec) == digest_value({part: plain(getattr(spec, part)) for part in parts})
+    assert recipe_digest(spec) == digest_value(as_first_digested(spec))
+
+
+def as_first_digested(spec: Spec) -> dict[str, Any]:
+    """The parts of a recipe before there were sweeps, and answers by the packed walk."""
+    parts = {p: plain(getattr(spec, p)) for p in ("seed", "models", "datasets", "tunes", "chains", "evaluations")}
+    for evaluation in parts["evaluations"].values():
+        assert evaluation["generate"].pop("pack") in (True, False)
+    return parts
+
+
+def test_a_key_that_came_later_is_the_recipes_only_where_it_is_not_left_at_its_default(tmp_path: Path) -> None:
+    """So that no record is taken for a forged one because the spec's language grew."""
+    spec = load_spec(Project(tmp_path).write_inputs().spec, tmp_path)
+    name, evaluation = next(iter(spec.evaluations.items()))
+    unpacked = _but("evaluations", name, generate=replace(evaluation.generate, pack=False))(spec)
+    assert recipe_digest(spec) == digest_value(as_first_digested(spec))
+    assert recipe_digest(unpacked) != recipe_digest(spec)
+    assert as_first_digested(unpacked) == as_first_digested(spec)
 
 
 def _but(section: str, name: str, **values: object) -> Callable[[Spec], Spec]:
