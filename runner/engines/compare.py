@@ -15,8 +15,6 @@ from runner.engines import randomness
 from runner.engines.backend import on_cpu
 from runner.engines.lora import Attached
 from runner.engines.protocol import (
-    MEASURED_SECONDS,
-    PAYS,
     AnswerComparison,
     GenerateResult,
     PathComparison,
@@ -29,6 +27,8 @@ from runner.spec.model import GenerateSpec
 # of losses and gradients, relative: rounding of the type, amplified by depth
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2, "bfloat16": 5e-2}
 ROUNDS = 3  # of timing both again, in turn, before a path is said not to pay: it would be off for good
+PAYS = 1.25  # a fast path may take so many times as long as the computation without it before it does not pay,
+MEASURED_SECONDS = 1.0  # where that takes long enough for its time to mean something
 KEYS = {  # of a spec's `train`, by path
     "packed": "pack",
     "share_prefix": "share_prefix",

@@ -23,15 +23,6 @@ def digest_arrays(arrays: Mapping[str, mx.array]) -> str:
     return PREFIX + total.hexdigest()
 
 
-def digest_tensors(path: Path) -> str:
-    """Digest of the tensors in a safetensors file.
-
-    Raises:
-        IntegrityError: the file cannot be read as safetensors.
-    """
-    return digest_arrays(read_tensors(path))
-
-
 def read_tensors(path: Path) -> dict[str, mx.array]:
     """The tensors of a safetensors file.
 

@@ -17,9 +17,6 @@ Event = dict[str, Any]
 "tokens_per_second": 812.0, "peak_memory_bytes": …} or {"event": "generated", "done": 32, "total": 216}. What
 takes long says something now and then: a limit of time is looked at when an event comes."""
 
-PAYS = 1.25  # a fast path may take so many times as long as the computation without it before it does not pay,
-MEASURED_SECONDS = 1.0  # where that takes long enough for its time to mean something
-
 OnEvent = Callable[[Event], None]
 Asked = Callable[[], bool]
 """A question that the caller answers between two micro-batches."""
@@ -109,19 +106,8 @@ class GenerateResult:
     paths_taken: dict[str, str] = field(default_factory=dict)
 
 
-class _Pinned:
-    """What a comparison has the lock say."""
-
-    finding: str
-
-    @property
-    def pin(self) -> str:
-        """What the lock says of the path from then on."""
-        return f"off: {self.finding}" if self.finding else "on"
-
-
 @dataclass(frozen=True)
-class PathComparison(_Pinned):
+class PathComparison:
     """One fast path beside the computation without it, on this model, backend and data; for the rehearsal."""
 
     path: str  # as in `paths_taken`
@@ -135,7 +121,7 @@ class PathComparison(_Pinned):
 
 
 @dataclass(frozen=True)
-class AnswerComparison(_Pinned):
+class AnswerComparison:
     """Greedy answers made the fast way beside each prompt's answer alone; for the rehearsal."""
 
     path: str  # batch | share_prefix | packed

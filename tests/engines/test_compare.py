@@ -38,7 +38,7 @@ def test_every_fast_path_agrees_on_a_real_model(request, name, text_samples, ima
     for one in found:
         assert one.loss_difference < 1e-6
         assert one.gradient_difference < 2e-6
-        assert "differs" not in one.pin
+        assert "differs" not in one.finding
     if name == "llama":
         assert found[0].peak_memory_bytes["with"] < found[0].peak_memory_bytes["without"]
     answers = GenerateRequest(samples, None, GenerateSpec(max_tokens=8), 1, "x", data_folder)
@@ -61,19 +61,19 @@ def test_what_is_off_is_not_compared(llama, text_samples, text_model, tmp_path):
 
 def test_a_path_that_differs_is_pinned_off():
     found = verdict("packed", measured(), measured(gradient=1.1), dtype="float32")
-    assert found.pin == "off: it differs by 1e-01, more than 1e-04"
-    assert verdict("packed", measured(), measured(gradient=1.01), dtype="bfloat16").pin == "on"
-    assert verdict("packed", measured(), measured(loss=float("nan")), dtype="bfloat16").pin.startswith("off")
+    assert found.finding == "it differs by 1e-01, more than 1e-04"
+    assert verdict("packed", measured(), measured(gradient=1.01), dtype="bfloat16").finding == ""
+    assert verdict("packed", measured(), measured(loss=float("nan")), dtype="bfloat16").finding
 
 
 def test_a_path_that_does_not_pay_is_pinned_off():
     found = verdict("share_prefix", measured(), measured(seconds=1.5), dtype="float32")
-    assert found.pin == "off: it takes 1.50 times as long"
-    assert verdict("share_prefix", measured(), measured(seconds=1.1), dtype="float32").pin == "on"
+    assert found.finding == "it takes 1.50 times as long"
+    assert verdict("share_prefix", measured(), measured(seconds=1.1), dtype="float32").finding == ""
 
 
 def test_a_path_too_short_to_be_timed_is_not_said_to_be_slow():
-    assert verdict("packed", measured(seconds=0.2), measured(seconds=0.9), dtype="float32").pin == "on"
+    assert verdict("packed", measured(seconds=0.2), measured(seconds=0.9), dtype="float32").finding == ""
 
 
 def timings(without, taken):
@@ -92,14 +92,14 @@ def test_a_path_that_was_slow_once_is_timed_again_and_stays_on():
     found = confirmed(measured(seconds=2.0), measured(seconds=5.0), again)
     assert [m.seconds for m in found] == [2.0, 1.1]
     assert asked == [False, True]
-    assert verdict("packed", *found, dtype="float32").pin == "on"
+    assert verdict("packed", *found, dtype="float32").finding == ""
 
 
 def test_a_path_that_is_slow_in_every_round_is_turned_off():
     asked, again = timings([2.0, 2.5, 2.0], [3.1, 3.0, 4.0])
     found = confirmed(measured(seconds=2.1), measured(seconds=3.2), again)
     assert len(asked) == 6
-    assert verdict("packed", *found, dtype="float32").pin == "off: it takes 1.50 times as long"
+    assert verdict("packed", *found, dtype="float32").finding == "it takes 1.50 times as long"
 
 
 def test_a_path_that_pays_is_not_timed_again():
@@ -110,6 +110,6 @@ def test_a_path_that_pays_is_not_timed_again():
 
 def test_answers_that_differ_or_take_longer_are_pinned_off():
     found = answers_verdict("batch", answered("가", "나"), answered("가", "다"))
-    assert (found.different, found.pin) == (("1",), "off: 1 of 2 answers differ")
-    assert answers_verdict("batch", answered("가"), answered("가", seconds=2.0)).pin.endswith("2.00 times as long")
-    assert answers_verdict("batch", answered("가"), answered("가", seconds=0.2)).pin == "on"
+    assert (found.different, found.finding) == (("1",), "1 of 2 answers differ")
+    assert answers_verdict("batch", answered("가"), answered("가", seconds=2.0)).finding.endswith("2.00 times as long")
+    assert answers_verdict("batch", answered("가"), answered("가", seconds=0.2)).finding == ""
