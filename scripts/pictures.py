@@ -13,8 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from runner.errors import UsageError  # noqa: E402
 from runner.report.dashboard import write_dashboard  # noqa: E402
 from runner.store import ssot  # noqa: E402
+from runner.store.find import find_run  # noqa: E402
 from tests.report import browser as browsers  # noqa: E402
 
 
@@ -22,9 +24,12 @@ def main() -> None:
     """Write docs/images/report.png and docs/images/dashboard.png of the project in the first argument, or this one."""
     project = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT
     reason = browsers.missing()
-    stored = ssot.latest(project, "demo")
-    if reason or stored is None:
-        sys.exit(reason or "no record of the demo yet: run `lorarun apply specs/demo.yaml`")
+    if reason:
+        sys.exit(reason)
+    try:
+        stored = find_run(project, "demo", ssot.records(project))
+    except UsageError:
+        sys.exit("no record of the demo yet: run `lorarun apply specs/demo.yaml`")
     images = ROOT / "docs" / "images"
     images.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
