@@ -46,6 +46,7 @@ from runner.engines.protocol import (
     TuneResult,
     never,
 )
+from runner.engines.reading import Reading
 from runner.engines.remat import checkpointed
 from runner.engines.repeats import in_order, sampled, second
 from runner.engines.result import result_of
@@ -66,26 +67,23 @@ class ChosenPath:
 
 
 class MlxEngine(ABC):
-    """One loaded base model. Subclasses say how prompts become tokens and which loss path serves."""
+    """One loaded base model. Subclasses bring what reads samples, the package's calls, and which loss path serves."""
 
     model: nn.Module
+    reading: Reading
     family: str
     end_tokens: frozenset[int]
     config: dict[str, Any]
     refusal: str  # why the model can't be walked; empty where it can
     root: Path | None = None  # of the project, once a request named it
 
-    @abstractmethod
     def prompt(self, sample: Sample, root: Path) -> Prompt:
         """The tokens that stand before the answer: the one function for training and generation."""
+        return self.reading.prompt(sample, root)
 
-    @abstractmethod
     def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
         """The tokens of the sample's reference, with the end token."""
-
-    @abstractmethod
-    def text(self, tokens: Sequence[int]) -> str:
-        """Generated tokens as text."""
+        return self.reading.answer(sample, prompt, root)
 
     @abstractmethod
     def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
@@ -245,7 +243,7 @@ class MlxEngine(ABC):
                     stream=request.stream,
                     should_stop=should_stop,
                 )
-                made += [completion(job, self.text(tokens), tokens, why) for job, tokens, why in answers]
+                made += [completion(job, self.reading.decode(tokens), tokens, why) for job, tokens, why in answers]
                 on_event({"event": "generated", "done": len(made), "total": total})
         why = "prompts share no long beginning" if shares else "not in the plan"
         packed = "on" if request.settings.pack else "off: not in the plan"

@@ -24,13 +24,12 @@ from runner.engines.lora import Attached
 from runner.engines.plain import PlainImages
 from runner.engines.protocol import GenerateRequest, TuneRequest
 from runner.engines.reading import Counter, ImageReading
-from runner.engines.rows import Prompt, Row
+from runner.engines.rows import Row
 from runner.engines.tower_numpy import tower_for
 from runner.engines.vision import FOLDER, VERSION, FeatureStore
 from runner.engines.walk_decoder import WalkDecoder
 from runner.engines.walk_qwen3_vl import QwenWalk, can_walk
 from runner.machine.environment import environment_class
-from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 
 
@@ -74,15 +73,6 @@ class ImageEngine(MlxEngine):
 
     def image_settings(self) -> dict[str, str]:
         return api.image_settings(self.processor)
-
-    def prompt(self, sample: Sample, root: Path) -> Prompt:
-        return self.reading.prompt(sample, root)
-
-    def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
-        return self.reading.answer(sample, prompt, root)
-
-    def text(self, tokens: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(tokens)))
 
     def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
         return api.attach(self.model, lora, self.quantization, seed=seed, stream=stream)

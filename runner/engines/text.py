@@ -21,7 +21,6 @@ from runner.engines.rows import Prompt, Row, shared_beginning
 from runner.engines.walk_decoder import WalkDecoder
 from runner.engines.walk_llama import LlamaWalk, can_walk
 from runner.memory.fit_answers import MAX_BATCH
-from runner.samples.sample import Sample
 from runner.spec.model import LoraSpec
 
 
@@ -36,15 +35,6 @@ class TextEngine(MlxEngine):
         self.refusal = can_walk(self.model, self.config)
         self.end_tokens = frozenset(int(t) for t in self.tokenizer.eos_token_ids)
         self.reading = TextReading(self.tokenizer, self.end_tokens)
-
-    def prompt(self, sample: Sample, root: Path) -> Prompt:
-        return self.reading.prompt(sample, root)
-
-    def answer(self, sample: Sample, prompt: Prompt, root: Path) -> list[int]:
-        return self.reading.answer(sample, prompt, root)
-
-    def text(self, tokens: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(tokens)))
 
     def attach(self, lora: LoraSpec, *, seed: int, stream: str) -> Attached:
         return api.attach(self.model, lora, seed=seed, stream=stream)

@@ -72,4 +72,4 @@ def test_an_answer_ends_with_the_token_that_generation_stops_at(llama, qwen, tex
             prompt = engine.prompt(sample, data_folder)
             answer = engine.answer(sample, prompt, data_folder)
             assert answer[-1] in engine.end_tokens
-            assert engine.text(answer[:-1]) == sample.reference
+            assert engine.reading.decode(answer[:-1]) == sample.reference
