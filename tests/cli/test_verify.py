@@ -67,7 +67,7 @@ def test_a_pass_of_another_recipe_or_of_a_lowered_gate_is_not_called_a_pass(tmp_
     project.edit_spec("min_improvement: 15%", "min_improvement: 10%")
     assert main(["check", "--format", form]) == ExitCode.GATE_INCONCLUSIVE
     out = capsys.readouterr().out
-    assert "RESULT: INCONCLUSIVE — this record is about something else than the checkout" in out
+    assert "RESULT: INCONCLUSIVE — this record does not stand for what checkout and base hold" in out
     assert "the record says PASS" in out
     project.apply("run-2")
     assert main(["check", "--format", form, "--base", "main"]) == ExitCode.GATE_FAIL

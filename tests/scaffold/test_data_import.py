@@ -12,6 +12,7 @@ from PIL import Image
 
 from runner.cli.main import main
 from runner.errors import InvalidError
+from runner.models.hub_settings import DATA_OFFLINE
 from runner.samples.dataset import DatasetSpec
 from runner.samples.prepare import prepare
 from runner.scaffold.importing.data_import import ImportOptions, import_data
@@ -38,7 +39,8 @@ def hub(tmp_path, monkeypatch):
         table = pyarrow.table({"image": images, "question": ["무슨 색?"] * len(colours), "answer": colours})
         pyarrow.parquet.write_table(table, repository / "data" / f"{split}-00000-of-00001.parquet")
     (repository / "README.md").write_text("# x")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for name in DATA_OFFLINE:
+        monkeypatch.delenv(name, raising=False)
     with serving({"owner/색": repository, "owner/colours": repository}) as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)
         yield server
