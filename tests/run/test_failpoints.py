@@ -62,7 +62,7 @@ def test_a_run_that_is_killed_at_a_commit_loses_nothing(finished: Path, name: st
     else:
         undo(finished, UNDONE[name.partition(".")[0]])
         code = killed(finished, name)
-    # A worker that is killed ends its step; the run itself is on record then.
+    # A worker that is killed ends its step; the run itself is on record then, and so is the one that comes after it.
     by_worker = name.startswith("checkpoint")
     assert code == (ExitCode.STEP_FAILED if by_worker else -signal.SIGKILL)
     assert ssot.scan(finished).problems == ()
@@ -71,6 +71,6 @@ def test_a_run_that_is_killed_at_a_commit_loses_nothing(finished: Path, name: st
     done = mini.lorarun(finished, "apply", mini.SPEC_PATH)
     assert done.returncode in (ExitCode.SUCCESS, ExitCode.GATE_FAIL), done.stderr
     assert mini.adapter(finished) == adapter
-    assert len(ssot.records(finished)) == records + by_worker
+    assert len(ssot.records(finished)) == records + 2 * by_worker
     assert (finished / "artifacts/mini/report.html").exists()
     assert (finished / "specs/mini.lock").exists()
