@@ -58,20 +58,21 @@ Pair = tuple[mx.array, mx.array]
 """Keys and values of one block, [rows, key heads, tokens, head size], positions turned in."""
 
 
-class Attend(Protocol):
-    """Attention over a packed sequence, as `attend` does it."""
+@dataclass(frozen=True)
+class Asking:
+    """What one block asks its attention, over a packed sequence. All arrays are [tokens, heads, head size]."""
 
-    def __call__(
-        self,
-        queries: mx.array,
-        keys: mx.array,
-        values: mx.array,
-        layout: Layout,
-        *,
-        scale: float,
-        rotate: Rotate | None,
-        tails: bool,
-    ) -> mx.array: ...
+    queries: mx.array  # of the tails only, where `tails` says so
+    keys: mx.array
+    values: mx.array
+    layout: Layout
+    scale: float
+    rotate: Rotate | None = None  # None: positions are turned in already
+    tails: bool = False
+
+
+Attend = Callable[[Asking], mx.array]
+"""Attention over a packed sequence, as `attend` does it: [queries, heads * head size]."""
 
 
 class Walk(Protocol):
@@ -210,37 +211,26 @@ def tail_positions(rows: tuple[Row, ...], layout: Layout) -> tuple[np.ndarray, n
     return np.concatenate(tails), np.concatenate(labels)
 
 
-def attend(
-    queries: mx.array,
-    keys: mx.array,
-    values: mx.array,
-    layout: Layout,
-    *,
-    scale: float,
-    rotate: Rotate | None,
-    tails: bool,
-    before: Pair | None = None,
-    keep: Callable[[Pair], None] = lambda _: None,
-) -> mx.array:
-    """Causal attention inside each row, which sees the shared prefix too. All are [tokens, heads, head size]; with
-    `tails`, queries are those of the tails only. Returns [queries, heads * head size].
+def attend(asking: Asking, *, before: Pair | None = None, keep: Callable[[Pair], None] = lambda _: None) -> mx.array:
+    """Causal attention inside each row, which sees the shared prefix too. Returns [queries, heads * head size].
 
     `before` is what was read before all rows (one row's), `keep` is told of each group's own keys and values.
     """
+    layout, rotate = asking.layout, asking.rotate
     prefix, outputs = layout.prefix, []
     # the prefix is a row of its own, whose keys and values come before every other row's
     groups = (*([Group(1, prefix, 0)] if prefix else []), *layout.groups)
-    widths = [group.tail if tails else group.length for group in groups]
-    asking = _rows(queries, groups, widths)
-    seen = [_rows(x, groups, [group.length for group in groups]) for x in (keys, values)]
-    for group, width, q, k, v in zip(groups, widths, asking, *seen, strict=True):
+    widths = [group.tail if asking.tails else group.length for group in groups]
+    queries = _rows(asking.queries, groups, widths)
+    seen = [_rows(x, groups, [group.length for group in groups]) for x in (asking.keys, asking.values)]
+    for group, width, q, k, v in zip(groups, widths, queries, *seen, strict=True):
         offset = 0 if before is None else before[0].shape[2]
         own = (rotate(k, offset) if rotate else k, v)
         keep(own)
         whole = own if before is None else tuple(_after(b, x) for b, x in zip(before, own, strict=True))
         if width:
             turned_q = rotate(q, offset + group.length - width) if rotate else q
-            o = _causal(turned_q, *whole, scale=scale)
+            o = _causal(turned_q, *whole, scale=asking.scale)
             outputs.append(o.transpose(0, 2, 1, 3).reshape(group.rows * width, -1))
         if prefix and before is None:
             before = own

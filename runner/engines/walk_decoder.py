@@ -12,7 +12,7 @@ from mlx import nn
 
 from runner.engines.backend import on_cpu
 from runner.engines.exponential import weighted
-from runner.engines.packed import Group, Layout, Pair, Rotate, Walk, attend, packed_batch
+from runner.engines.packed import Asking, Group, Layout, Pair, Walk, attend, packed_batch
 from runner.engines.rows import Prompt, Row, shared_beginning
 from runner.engines.step import Batch
 from runner.memory.fit_answers import MAX_BATCH
@@ -63,23 +63,11 @@ class _Reader:
     before: Sequence[Pair]
     blocks: list[list[Pair]] = field(default_factory=list)
 
-    def __call__(
-        self,
-        queries: mx.array,
-        keys: mx.array,
-        values: mx.array,
-        layout: Layout,
-        *,
-        scale: float,
-        rotate: Rotate | None,
-        tails: bool,
-    ) -> mx.array:
+    def __call__(self, asking: Asking) -> mx.array:
         before = self.before[len(self.blocks)] if self.before else None
         own: list[Pair] = []
         self.blocks.append(own)
-        return attend(
-            queries, keys, values, layout, scale=scale, rotate=rotate, tails=tails, before=before, keep=own.append
-        )
+        return attend(asking, before=before, keep=own.append)
 
 
 @dataclass
@@ -91,32 +79,22 @@ class _Writer:
     mask: mx.array | None
     block: int = 0
 
-    def __call__(
-        self,
-        queries: mx.array,
-        keys: mx.array,
-        values: mx.array,
-        layout: Layout,
-        *,
-        scale: float,
-        rotate: Rotate | None,
-        tails: bool,
-    ) -> mx.array:
-        rows, heads, size = queries.shape
-        q, k, v = (part[:, :, None] for part in (queries, keys, values))
-        if rotate:
-            q, k = rotate(q, self.positions), rotate(k, self.positions)
+    def __call__(self, asking: Asking) -> mx.array:
+        rows, heads, size = asking.queries.shape
+        q, k, v = (part[:, :, None] for part in (asking.queries, asking.keys, asking.values))
+        if asking.rotate:
+            q, k = asking.rotate(q, self.positions), asking.rotate(k, self.positions)
         seen = []
         for whole, part in zip(self.cache.blocks[self.block], (k, v), strict=True):
             whole[:, :, self.cache.at : self.cache.at + 1] = part
             seen.append(whole[:, :, : self.cache.at + 1])
         self.block += 1
         if on_cpu():  # query heads that share a key head in one product
-            folded = (q * scale).reshape(rows, k.shape[1], -1, size)
+            folded = (q * asking.scale).reshape(rows, k.shape[1], -1, size)
             scores = folded @ seen[0].swapaxes(-1, -2)
             out = weighted(scores if self.mask is None else scores + self.mask, seen[1])
         else:
-            out = mx.fast.scaled_dot_product_attention(q, *seen, scale=scale, mask=self.mask)
+            out = mx.fast.scaled_dot_product_attention(q, *seen, scale=asking.scale, mask=self.mask)
         return out.reshape(rows, heads * size)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from mlx import nn
 
 from runner.engines.backend import on_cpu
-from runner.engines.packed import Attend, Layout, Places, Rotate, attend, run_blocks, turned
+from runner.engines.packed import Asking, Attend, Layout, Places, Rotate, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.models.walks import unwalked
@@ -82,7 +82,7 @@ class LlamaWalk:
             else:
                 q = turned(q, cosine[tail], sine[tail]) if tails else turned(q, cosine, sine)
                 k = turned(k, cosine, sine)
-            return attend(q, k, v, layout, scale=attn.scale, rotate=rotate, tails=tails)
+            return attend(Asking(q, k, v, layout, attn.scale, rotate, tails))
 
         entered = batch.arrays.get("entered")
         if entered is None:

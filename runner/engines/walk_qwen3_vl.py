@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn
 
-from runner.engines.packed import Attend, Layout, Places, attend, run_blocks, turned
+from runner.engines.packed import Asking, Attend, Layout, Places, attend, run_blocks, turned
 from runner.engines.rows import Prompt, Row
 from runner.engines.step import Batch
 from runner.engines.tower_qwen3_vl import can_walk_tower
@@ -95,7 +95,7 @@ class QwenWalk:
             k, v = (p(x).reshape(-1, attn.n_kv_heads, attn.head_dim) for p in (attn.k_proj, attn.v_proj))
             q = turned(attn.q_norm(q), *(tail_turn if tails else (cosine, sine)))
             k = turned(attn.k_norm(k), cosine, sine)
-            return attend(q, k, v, layout, scale=attn.scale, rotate=None, tails=tails)
+            return attend(Asking(q, k, v, layout, attn.scale, tails=tails))
 
         def add_deepstack(i: int, x: mx.array) -> mx.array:
             level = batch.arrays.get(f"deepstack{i}")
