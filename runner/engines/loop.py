@@ -156,7 +156,6 @@ class Loop:
         """Mean loss a supervised token over the valid rows, without dropout, and the metric where one chooses; draws
         nothing from any stream. Where it is stopped, it is owed."""
         model, progress = self.step.model, self.progress
-
         model.eval()
         try:
             loss = self._validation_loss(total, outside)

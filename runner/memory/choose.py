@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runner.errors import ResourceError
 from runner.memory.forecast import AnswerShape, Batch, Candidate
 from runner.memory.lines import lines_under
+from runner.memory.model import Forecast
 from runner.spec.model import TrainSpec
 
 GIGABYTE = 10**9
@@ -119,32 +120,16 @@ def refusal(
 ) -> ResourceError:
     """The error for a tuning of which no candidate fits: what was predicted, and which edit would fit (exit 10)."""
     least = min(candidates, key=lambda c: c.peak.peak_bytes)
-    need = f"{gigabytes(least.peak.peak_bytes)} ({_named(least)}, {least.peak.phase})"
-    return _refused(
-        step,
-        need,
-        least.peak.peak_bytes,
-        budget,
-        remedies,
-        "tune fewer layers (`lora.num_layers`)",
-        weights_bytes=weights_bytes,
-    )
+    last = "tune fewer layers (`lora.num_layers`)"
+    return _refused(step, _named(least), least.peak, budget, remedies, last, weights_bytes=weights_bytes)
 
 
 def refusal_of_answers(
     step: str, shape: AnswerShape, least: Batch, budget: Budget, remedies: Sequence[Remedy], *, weights_bytes: int
 ) -> ResourceError:
     """The error for answers that fit in no way: what was predicted, and which edit would fit (exit 10)."""
-    need = f"{gigabytes(least.peak.peak_bytes)} ({answers_named(least.batch, shape)}, {least.peak.phase})"
-    return _refused(
-        step,
-        need,
-        least.peak.peak_bytes,
-        budget,
-        remedies,
-        _SMALLER,
-        weights_bytes=weights_bytes,
-    )
+    named = answers_named(least.batch, shape)
+    return _refused(step, named, least.peak, budget, remedies, _SMALLER, weights_bytes=weights_bytes)
 
 
 def answers_named(batch: int, shape: AnswerShape) -> str:
@@ -155,17 +140,19 @@ def answers_named(batch: int, shape: AnswerShape) -> str:
 
 def _refused(
     step: str,
-    need: str,
-    peak_bytes: int,
+    named: str,
+    peak: Forecast,
     budget: Budget,
     remedies: Sequence[Remedy],
     last: str,
     *,
     weights_bytes: int,
 ) -> ResourceError:
+    """`named` is what was tried with the least `peak`; `last` is the advice where no edit would fit."""
+    need = f"{gigabytes(peak.peak_bytes)} ({named}, {peak.phase})"
     room = f"the {gigabytes(budget.fits_bytes)} that fit under {budget.reason}"
     message = f"{step}: predicted peak {need} is over {room}, {gigabytes(budget.reserve_bytes)} aside"
-    least = f"{least_line(peak_bytes) / GIGABYTE:.1f}GB"
+    least = f"{least_line(peak.peak_bytes) / GIGABYTE:.1f}GB"
     enough = f"`limits.memory: {least}` is the least that works" if budget.limited else f"{least} of memory would do"
     if budget.fits_bytes == 0:
         return ResourceError(message, help=f"nothing fits beside what is set aside: {enough}")
